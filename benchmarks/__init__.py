@@ -1,0 +1,1 @@
+"""What is measured: ``make figures`` prints it as one table."""

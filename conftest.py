@@ -1,0 +1,45 @@
+"""``pytest --no-skips``: a skipped test is a failed one, so nothing is left out unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option to pytest's command line."""
+    parser.addoption("--no-skips", action="store_true", help="count a skipped test as failed")
+
+
+def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn ``report`` into a failure that names the reason for which it was skipped.
+
+    An expected failure (``xfail``) is reported as skipped too; it ran, so it is left alone.
+    """
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"--no-skips: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Look at the outcome of each phase of a test."""
+    report = yield
+    if item.config.getoption("no_skips"):
+        fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Look at modules that skip themselves while they are collected."""
+    report = yield
+    if collector.config.getoption("no_skips"):
+        fail_if_skipped(report)
+    return report

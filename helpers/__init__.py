@@ -1,0 +1,1 @@
+"""What a notebook imports: one small module a subject, official clients only."""

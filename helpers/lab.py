@@ -1,0 +1,221 @@
+"""The cloud that a lesson talks to: enter it, wait in it, leave nothing in it.
+
+The only module that knows that there are two clouds: the local one and Google's.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from google.auth.exceptions import DefaultCredentialsError
+
+from helpers import auth, show
+from helpers.labels import Labels, is_free, label_of, with_label
+from helpers.reach import certificate_issuer, grpc_trusts
+
+LOCAL_PROJECT = "hands-on"
+LOCAL_ISSUER = "localcloud (this machine only)"
+"""Who issues the certificates of a local cloud."""
+
+ASKED = "run.googleapis.com"
+"""The host that tells which cloud answers."""
+
+RESTART = "Restart the kernel and run this cell first."
+CREDENTIALS = (
+    "Google needs application default credentials of a service account here: no service would"
+    " accept a token that a person's credentials can ask for. Run\n"
+    "  gcloud auth application-default login --impersonate-service-account=ACCOUNT\n"
+    "where ACCOUNT is one in your project for which you have the role Service Account Token"
+    " Creator."
+)
+WAIT_SECONDS = 600
+
+
+class CannotEnter(Exception):
+    """The cloud can't be entered; the text says why and what to do."""
+
+
+class NotYet(Exception):
+    """What a lesson waits for takes longer than it waits; the text says what to do."""
+
+
+_place: tuple[str, str] | None = None
+"""The project and region that were entered."""
+
+_held: Any = None
+"""The connection that keeps a local cloud running for as long as this process does."""
+
+
+def enter(
+    cloud: str = "local",
+    project: str | None = None,
+    region: str = "asia-northeast3",
+    makes: Mapping[str, str] | None = None,
+) -> None:
+    """Make all clients in this process talk to ``cloud``, and show what they reach.
+
+    Args:
+        cloud: ``local``, or ``google``, which uses the credentials and the proxy that are there.
+        project: the project's id; for Google it must be one of yours.
+        region: where the lesson makes things.
+        makes: what the lesson will make: the kind (``service``, ``repository``) and the name.
+
+    Raises:
+        CannotEnter: the text says why and what to do; nothing was made.
+    """
+    global _place
+    if cloud == "local":
+        project = project or LOCAL_PROJECT
+        _go_local()
+    elif cloud == "google":
+        _stay_on_google(project)
+    else:
+        raise CannotEnter(f"There is no cloud {cloud!r}: say 'local' or 'google'.")
+    assert project
+    os.environ["GOOGLE_CLOUD_PROJECT"] = project
+    reached = _check_reached(cloud)
+    try:
+        me = auth.who_am_i()
+    except DefaultCredentialsError:
+        raise CannotEnter(CREDENTIALS) from None
+    if me["credentials"] == "user credentials":
+        raise CannotEnter(CREDENTIALS)
+    for kind, name in (makes or {}).items():
+        if not is_free(kind, name, f"projects/{project}/locations/{region}", labels()):
+            raise CannotEnter(
+                f"There is a {kind} {name} in {project} that no lesson of yours made. Choose"
+                " another name in the cell above."
+            )
+    rows = {
+        "cloud": "a local cloud on this machine" if reached == LOCAL_ISSUER else "Google Cloud",
+        ASKED: f"shows a certificate issued by {reached}",
+        "project": project,
+        "region": region,
+        "you are": me["account"],
+    }
+    rows |= {f"will make the {kind}": f"`{name}`" for kind, name in (makes or {}).items()}
+    ours = " ".join(f"`{key}={value}`" for key, value in labels().items())
+    show.table(rows | {"labelled": ours})
+    if cloud == "google" and os.environ.get("CONFIRM") != "1":
+        print("Set CONFIRM=1 in the environment not to be asked.")
+        if input("Make these in your project? Type yes: ").strip().lower() != "yes":
+            raise CannotEnter("You did not type yes, so nothing was made.")
+    _place = project, region
+
+
+def labels() -> Labels:
+    """Return the label to put on everything that a lesson makes."""
+    return label_of(auth.who_am_i()["account"])
+
+
+def wait(until: Callable[[], object], cloud_time: str) -> None:
+    """Return when ``until`` returns something true.
+
+    A local cloud's clock moves forward by ``cloud_time``; on Google that time must pass.
+
+    Args:
+        until: looks at the cloud; called again and again.
+        cloud_time: how long Google can take, such as ``15m`` or ``24h``.
+
+    Raises:
+        NotYet: it did not come true in ten minutes.
+    """
+    if not until() and _held is not None:
+        _held.ask("advance", by=cloud_time)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not until():
+        if time.monotonic() > deadline:
+            raise NotYet(f"Not yet. It can take {cloud_time}: run this cell again later.")
+        time.sleep(0.1 if _held is not None else 5)
+
+
+def clean_up() -> None:
+    """Delete everything that carries your label, and show what that was.
+
+    In a new process, `enter` first. What can't be deleted does not keep the rest from going.
+
+    Raises:
+        RuntimeError: something is still there; the text names it.
+    """
+    if _place is None:
+        print("No cloud was entered, so there is nothing to clean up.")
+        return
+    project, region = _place
+    deleted, failed = [], []
+    for kind, name, delete in with_label(
+        labels(), project, f"projects/{project}/locations/{region}"
+    ):
+        try:
+            delete()
+            deleted.append((kind, name))
+        except Exception as error:
+            failed.append(f"{kind} {name}: {error}")
+    show.table(deleted or [("nothing", "nothing was there")], ["deleted", "name"])
+    if failed:
+        raise RuntimeError("Still there:\n" + "\n".join(failed))
+
+
+def _go_local() -> None:
+    """Start or join the local cloud of this home, and replace the environment by its own."""
+    global _held
+    from helpers.localcloud.control import CannotStart, connect
+    from helpers.localcloud.entering import environment
+    from helpers.localcloud.home import Home
+
+    home = Home()
+    try:
+        connection = connect(home, start=True, hold=True)
+    except CannotStart as error:
+        raise CannotEnter(str(error)) from None
+    inside = environment(home)
+    outside = {name: os.environ.get(name) for name in inside}
+    _set(inside)
+    if not grpc_trusts(ASKED):
+        _set(outside)
+        connection.close()
+        raise CannotEnter(RESTART)
+    if _held is not None:
+        _held.close()
+    _held = connection
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _stay_on_google(project: str | None) -> None:
+    """Check what Google needs from outside; change nothing that is set."""
+    if not project or (project == LOCAL_PROJECT and not _stood_in_for()):
+        raise CannotEnter("Set project, in the cell above, to the id of a project of yours.")
+    if _held is not None:
+        raise CannotEnter(f"This kernel is in a local cloud. {RESTART}")
+    # google.auth finds this file by itself; its function for ID tokens needs the variable.
+    folder = Path(os.environ.get("CLOUDSDK_CONFIG", "~/.config/gcloud")).expanduser()
+    if (default := folder / "application_default_credentials.json").exists():
+        os.environ.setdefault("GOOGLE_APPLICATION_CREDENTIALS", str(default))
+
+
+def _check_reached(cloud: str) -> str:
+    """Return who issued the certificate of run.googleapis.com, if that is who it should be."""
+    issuer = certificate_issuer(ASKED)
+    if cloud == "local" and issuer != LOCAL_ISSUER:
+        raise CannotEnter(f"A local cloud was started, but {issuer} answers. {RESTART}")
+    if cloud == "google" and issuer == LOCAL_ISSUER and not _stood_in_for():
+        raise CannotEnter(
+            f"You asked for Google, but this process was started inside a local cloud: {issuer}."
+            " Start it outside of localcloud exec."
+        )
+    return issuer
+
+
+def _stood_in_for() -> bool:
+    """Whether a test lets a local cloud stand in for Google."""
+    return os.environ.get("LOCALCLOUD_STANDS_IN") == "1"

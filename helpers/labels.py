@@ -1,0 +1,91 @@
+"""The label by which a run's things are known: what carries it is ours, all else is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import artifactregistry_v1, run_v2, storage
+
+from helpers.source import staging_bucket_name
+
+KEY = "hands-on-run"
+
+MOST_LETTERS = 63
+"""In a label's value. Source: https://docs.cloud.google.com/resource-manager/docs/labels-overview
+(2026-11-24)
+"""
+
+Labels = dict[str, str]
+Thing = tuple[str, str, Callable[[], object]]
+"""Something in the cloud: its kind, its name, and what deletes it."""
+
+
+def label_of(account: str) -> Labels:
+    """Return the label for what ``account`` (an e-mail address) makes.
+
+    It is the same in every process, so that a later one finds what an earlier one left.
+    """
+    name = re.sub(r"(\.iam)?\.gserviceaccount\.com$", "", account.lower())
+    return {KEY: re.sub(r"[^a-z0-9_-]", "-", name)[:MOST_LETTERS]}
+
+
+def carries(there: Mapping[str, str] | None, label: Labels) -> bool:
+    """Return whether the labels of something, or the metadata of an object, hold ``label``."""
+    return label.items() <= dict(there or {}).items()
+
+
+def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
+    """Return whether a name can be used: nothing has it, or only something with ``label``.
+
+    Args:
+        kind: ``service`` or ``repository``.
+        name: the short name.
+        location: ``projects/PROJECT/locations/REGION``.
+        label: what is ours carries it.
+    """
+    get: dict[str, Callable[[], run_v2.Service | artifactregistry_v1.Repository]] = {
+        "service": lambda: run_v2.ServicesClient().get_service(name=f"{location}/services/{name}"),
+        "repository": lambda: artifactregistry_v1.ArtifactRegistryClient().get_repository(
+            name=f"{location}/repositories/{name}"
+        ),
+    }
+    try:
+        return carries(get[kind]().labels, label)
+    except NotFound:
+        return True
+
+
+def with_label(label: Labels, project: str, location: str) -> Iterator[Thing]:
+    """Yield all that carries ``label``: services, repositories, source archives, their bucket.
+
+    Args:
+        label: what to look for.
+        project: the project's id.
+        location: where services and repositories are: ``projects/PROJECT/locations/REGION``.
+    """
+    run = run_v2.ServicesClient()
+    for service in run.list_services(parent=location):
+        if carries(service.labels, label):
+            yield "service", service.name, partial(_finish, run.delete_service, service.name)
+    registry = artifactregistry_v1.ArtifactRegistryClient()
+    for repository in registry.list_repositories(parent=location):
+        if carries(repository.labels, label):
+            delete = partial(_finish, registry.delete_repository, repository.name)
+            yield "repository", repository.name, delete
+    bucket = storage.Client(project=project).lookup_bucket(staging_bucket_name(project))
+    if bucket is not None:
+        objects = list(bucket.list_blobs())
+        mine = [found for found in objects if carries(found.metadata, label)]
+        if mine:
+            kind = f"{len(mine)} source archive(s)"
+            yield kind, f"gs://{bucket.name}/source", partial(bucket.delete_blobs, mine)
+        if carries(bucket.labels, label) and len(mine) == len(objects):
+            yield "bucket", f"gs://{bucket.name}", bucket.delete
+
+
+def _finish(delete: Callable[..., Any], name: str) -> None:
+    delete(name=name).result()

@@ -1,0 +1,82 @@
+"""Large bodies in pieces: received into a file, sent from a file, with byte ranges.
+
+Reading and writing happens in workers; no body is ever in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from ..cloud import Cloud
+
+PIECE = 1024 * 1024
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class Unsatisfiable(Exception):
+    """A range that begins behind the end of what is asked for."""
+
+
+async def receive(cloud: Cloud, request: web.BaseRequest, write: Callable[[bytes], object]) -> None:
+    """Hands a request's body to ``write`` piece by piece. Raises OSError when that fails."""
+    piece = bytearray()
+    async for data in request.content.iter_any():
+        piece += data
+        if len(piece) >= PIECE:
+            await cloud.in_worker(write, bytes(piece))
+            piece.clear()
+    if piece:
+        await cloud.in_worker(write, bytes(piece))
+
+
+def byte_range(header: str, size: int) -> tuple[int, int] | None:
+    """First and last byte that a Range header asks for, or None for the whole.
+
+    Several ranges and headers that are malformed stand for the whole, as RFC 9110 allows. Raises
+    Unsatisfiable.
+    """
+    match = _RANGE.fullmatch(header.replace(" ", ""))
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:
+        length = min(int(match[2]), size)
+        first, last = size - length, size - 1
+    else:
+        first, last = int(match[1]), min(int(match[2] or size - 1), size - 1)
+        if match[2] and int(match[2]) < first:
+            return None
+    if first >= size:
+        raise Unsatisfiable
+    return first, last
+
+
+async def send(
+    cloud: Cloud,
+    request: web.BaseRequest,
+    response: web.StreamResponse,
+    path: Path,
+    first: int,
+    length: int,
+) -> web.StreamResponse:
+    """Sends a part of a file as a response whose status and headers are set already."""
+    response.content_length = length
+    file = await cloud.in_worker(path.open, "rb")
+    try:
+        await response.prepare(request)
+        if request.method == "HEAD":
+            length = 0
+        file.seek(first)
+        while length:
+            piece = await cloud.in_worker(file.read, min(PIECE, length))
+            if not piece:
+                raise ConnectionAbortedError(f"{path} is shorter than it was")
+            await response.write(piece)
+            length -= len(piece)
+    finally:
+        file.close()
+    await response.write_eof()
+    return response

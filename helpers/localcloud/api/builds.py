@@ -1,0 +1,180 @@
+"""Builds of Cloud Build: what is stored, and what a request for one must say."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..clock import precise_timestamp
+from ..cloud import Cloud
+from ..errors import GoogleError, invalid, unimplemented
+
+BUILDS = "cloudbuild.build"
+METADATA_TYPE = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata"
+BUILD_TYPE = "type.googleapis.com/google.devtools.cloudbuild.v1.Build"
+FINAL = {"SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"}
+DEFAULT_TIMEOUT = "3600s"
+DOCKER = ("gcr.io/cloud-builders/docker", "gcr.io/cloud-builders/gcb-internal")
+"""Builders whose steps run here; the second one is what gcloud names since 539.0.0."""
+
+OUTPUT_ONLY = (
+    "name", "id", "projectId", "status", "statusDetail", "results", "createTime", "startTime",
+    "finishTime", "sourceProvenance", "buildTriggerId", "logUrl", "timing", "approval", "warnings",
+    "failureInfo",
+)  # fmt: skip
+NOT_SERVED = ("secrets", "availableSecrets", "gitConfig", "dependencies", "artifacts")
+NOT_SERVED_IN_STEP = ("secretEnv", "volumes", "script", "allowFailure", "allowExitCodes")
+SUBSTITUTION = re.compile(r"\$(?:(\$)|\{([A-Z_][A-Z0-9_]*)\}|([A-Z_][A-Z0-9_]*))")
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a build lives: its project and location (``global`` or a region)."""
+
+    project: str
+    number: int
+    location: str
+
+    @property
+    def prefix(self) -> str:
+        """The key under which its builds are stored."""
+        return f"projects/{self.project}/locations/{self.location}/builds/"
+
+
+def get(cloud: Cloud, place: Place, build_id: str) -> Document:
+    """A build. Raises GoogleError NOT_FOUND."""
+    document = cloud.store.get(BUILDS, place.prefix + build_id)
+    if document is None:
+        raise GoogleError("NOT_FOUND", "Requested entity was not found.")
+    return document
+
+
+def save(cloud: Cloud, place: Place, build: Document) -> None:
+    """Stores a build."""
+    cloud.store.put(BUILDS, place.prefix + build["id"], build)
+
+
+def end_interrupted(cloud: Cloud) -> None:
+    """Ends the builds that an earlier daemon did not bring to their end."""
+    for name, build in cloud.store.list(BUILDS):
+        if build["status"] not in FINAL:
+            build |= {"status": "INTERNAL_ERROR", "finishTime": precise_timestamp(cloud.clock)}
+            build["statusDetail"] = "The local cloud was stopped during the build."
+            cloud.store.put(BUILDS, name, build)
+
+
+def operation_name(place: Place, build_id: str) -> str:
+    """The name of the operation of a build; its last part is the build's id in base64."""
+    code = base64.b64encode(build_id.encode()).decode().rstrip("=")
+    if place.location == "global":
+        return f"operations/build/{place.project}/{code}"
+    return f"projects/{place.project}/locations/{place.location}/operations/{code}"
+
+
+def metadata(build: Document) -> Document:
+    """The metadata of a build's operation."""
+    return {"@type": METADATA_TYPE, "build": build}
+
+
+def new(cloud: Cloud, place: Place, asked: Document) -> Document:
+    """A queued build with everything that Cloud Build fills in. Raises GoogleError."""
+    asked = {key: value for key, value in asked.items() if key not in OUTPUT_ONLY}
+    _check(asked)
+    count = cloud.store.count_up("cloudbuild.build", place.prefix)
+    build_id = cloud.ids.uuid("cloudbuild.build", place.prefix, count)
+    region = "" if place.location == "global" else f";region={place.location}"
+    build: Document = {
+        "timeout": DEFAULT_TIMEOUT,
+        "queueTtl": "3600s",
+        "logsBucket": f"gs://{place.number}.cloudbuild-logs.googleusercontent.com",
+        **asked,
+        "id": build_id,
+        "name": f"projects/{place.number}/locations/{place.location}/builds/{build_id}",
+        "projectId": place.project,
+        "status": "QUEUED",
+        "createTime": precise_timestamp(cloud.clock),
+        "options": {"logging": "LEGACY", "pool": {}} | asked.get("options", {}),
+        "logUrl": f"https://console.cloud.google.com/cloud-build/builds{region}/{build_id}"
+        f"?project={place.number}",
+    }
+    if build.get("images"):
+        build["artifacts"] = {"images": build["images"]}
+    return _substituted(build, place)
+
+
+def _check(asked: Document) -> None:
+    for field in NOT_SERVED:
+        if asked.get(field):
+            raise unimplemented(f"Build.{field}")
+    steps = asked.get("steps", [])
+    if not steps:
+        raise invalid("build.steps", "invalid build: no build steps specified")
+    for index, step in enumerate(steps):
+        if not step.get("name"):
+            raise invalid("build.steps", f'invalid build: step {index}: field "name" is empty')
+        for field in NOT_SERVED_IN_STEP:
+            if step.get(field):
+                raise unimplemented(f"BuildStep.{field}")
+    source = asked.get("source", {})
+    for kind in source:
+        if kind != "storageSource":
+            raise unimplemented(f"Source.{kind}")
+    storage = source.get("storageSource")
+    if storage is not None and not (storage.get("bucket") and storage.get("object")):
+        raise invalid("build.source", "invalid build: storage source needs a bucket and an object")
+    options = asked.get("options", {})
+    if options.get("pool", {}).get("name") or options.get("workerPool"):
+        raise unimplemented("BuildOptions.pool (private pools)")
+    if asked.get("serviceAccount") and not (
+        asked.get("logsBucket")
+        or options.get("logging") in ("CLOUD_LOGGING_ONLY", "NONE")
+        or options.get("defaultLogsBucketBehavior")
+    ):
+        raise invalid(
+            "build.service_account",
+            "if 'build.service_account' is specified, the build must either (a) specify"
+            " 'build.logs_bucket', (b) use the REGIONAL_USER_OWNED_BUCKET"
+            " build.options.default_logs_bucket_behavior option, or (c) use either"
+            " CLOUD_LOGGING_ONLY / NONE logging options",
+        )
+
+
+def _substituted(build: Document, place: Place) -> Document:
+    """The build with ``$PROJECT_ID`` and its like put in where Cloud Build puts them."""
+    known = {
+        "PROJECT_ID": place.project,
+        "PROJECT_NUMBER": str(place.number),
+        "BUILD_ID": build["id"],
+        "LOCATION": place.location,
+        **build.get("substitutions", {}),
+    }
+
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return "$"
+        name = match[2] or match[3]
+        if name not in known:
+            raise invalid(
+                "build.substitutions",
+                'invalid value for "build.substitutions": key in the template'
+                f' "{name}" is not a valid built-in substitution',
+            )
+        return known[name]
+
+    def put_in(item: Any) -> Any:
+        if isinstance(item, str):
+            return SUBSTITUTION.sub(value, item)
+        if isinstance(item, list):
+            return [put_in(part) for part in item]
+        if isinstance(item, dict):
+            return {key: put_in(part) for key, part in item.items()}
+        return item
+
+    for field in ("steps", "images", "tags", "logsBucket", "artifacts"):
+        if field in build:
+            build[field] = put_in(build[field])
+    return build

@@ -1,0 +1,131 @@
+"""The method table: a method is declared once and served over REST and gRPC.
+
+A module of this package that stands for an API has one ``Api`` with its rows. ``Method`` rows are
+typed by Google's protobuf messages and get both transports; ``Route`` rows are plain JSON or bytes
+over REST.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from google.protobuf.message import Message
+
+from ..identity.accounts import Principal
+
+if TYPE_CHECKING:
+    from ..cloud import Cloud
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who calls, and what the transport said beside the request.
+
+    ``principal`` is None only for APIs that answer anonymous callers.
+    """
+
+    cloud: Cloud
+    principal: Principal | None
+    host: str
+    client: str = ""
+
+    @property
+    def email(self) -> str:
+        """The caller's address. The gateway has made sure that there is one."""
+        assert self.principal is not None
+        return self.principal.email
+
+
+Handler = Callable[[Call, Any], Awaitable[Message]]
+RouteHandler = Callable[..., Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One RPC. ``http`` has entries ``VERB path`` or ``VERB path body`` as google.api.http has it.
+
+    ``request`` and ``response`` are ``module.Message``. The handler gets the call and the request
+    as a plain protobuf message and returns the response.
+    """
+
+    rpc: str
+    http: Sequence[str]
+    request: str
+    response: str
+    handler: Handler
+    permission: str = ""
+
+    @property
+    def rules(self) -> list[Rule]:
+        """The HTTP bindings."""
+        return [Rule(*[*text.split(), ""][:3]) for text in self.http]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One HTTP binding: verb, path template, and the field that takes the body (or ``*``)."""
+
+    verb: str
+    path: str
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One REST route that is not a method of the table: ``handler(call, request, **variables)``."""
+
+    verb: str
+    path: str
+    handler: RouteHandler
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API: the hosts it answers on (regular expressions), its rows, who may call.
+
+    ``service`` is the gRPC package and service prefix that the rows' names belong to.
+    """
+
+    name: str
+    hosts: Sequence[str]
+    methods: Sequence[Method] = field(default=())
+    routes: Sequence[Route] = field(default=())
+    anonymous: bool = False
+
+    def answers(self, host: str) -> bool:
+        """Whether requests to this host are for this API."""
+        return any(re.fullmatch(pattern, host) for pattern in self.hosts)
+
+
+@cache
+def message_type(name: str) -> type[Message]:
+    """The protobuf class that ``module.Message`` names. Imports the module at the first call."""
+    module, _, attribute = name.rpartition(".")
+    cls = getattr(importlib.import_module(module), attribute)
+    return cls.pb() if hasattr(cls, "pb") else cls
+
+
+@cache
+def path_pattern(template: str) -> re.Pattern[str]:
+    """A path template of google.api.http as a regular expression.
+
+    Variables become groups; dots in a variable's name become two underscores.
+    """
+    pattern = ""
+    for part in re.split(r"(\{[^}]*\})", template):
+        if part.startswith("{"):
+            name, _, shape = part[1:-1].partition("=")
+            pattern += f"(?P<{name.replace('.', '__')}>{_shape(shape or '*')})"
+        else:
+            pattern += _shape(part)
+    return re.compile(pattern)
+
+
+def _shape(template: str) -> str:
+    return re.escape(template).replace(r"\*\*", ".+").replace(r"\*", "[^/]+")

@@ -1,0 +1,32 @@
+"""Every API that the local cloud serves."""
+
+from .api import (
+    artifactregistry_v1,
+    cloudbuild_v1,
+    cloudresourcemanager,
+    iam_v1,
+    iamcredentials_v1,
+    oauth2,
+    run_v2,
+    serviceusage_v1,
+    storage_v1,
+    storage_xml,
+    unasked,
+)
+
+APIS = tuple(
+    module.API
+    for module in (
+        run_v2,
+        cloudbuild_v1,
+        artifactregistry_v1,
+        storage_v1,
+        storage_xml,
+        iam_v1,
+        iamcredentials_v1,
+        oauth2,
+        cloudresourcemanager,
+        serviceusage_v1,
+        unasked,
+    )
+)

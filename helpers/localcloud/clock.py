@@ -1,0 +1,114 @@
+"""The cloud's clock: the real clock plus an offset that only grows.
+
+It drives timestamps and waiting that belongs to the cloud. What a client signs or checks by
+itself stays on the real clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+Action = Callable[[], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class Timer:
+    """Something that will happen at a time of the cloud."""
+
+    def __init__(self, due: float, action: Action) -> None:
+        self.due = due
+        self.action: Action | None = action
+
+    def cancel(self) -> None:
+        """Makes sure that it does not happen. Harmless when it has."""
+        self.action = None
+
+
+class Clock:
+    """A settable clock with timers. ``offset`` is in seconds and never negative."""
+
+    def __init__(self, offset: float = 0.0, save: Callable[[float], None] | None = None) -> None:
+        self.offset = offset
+        self._save = save or (lambda offset: None)
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._count = itertools.count()
+        self._changed = asyncio.Event()
+
+    def time(self) -> float:
+        """Seconds since 1970, cloud time."""
+        return time.time() + self.offset
+
+    def now(self) -> datetime:
+        """The cloud's time, aware, in UTC."""
+        return datetime.fromtimestamp(self.time(), UTC)
+
+    def after(self, seconds: float, action: Action) -> Timer:
+        """Runs ``action`` once ``seconds`` of cloud time have passed."""
+        timer = Timer(self.time() + seconds, action)
+        heapq.heappush(self._timers, (timer.due, next(self._count), timer))
+        self._changed.set()
+        return timer
+
+    async def advance(self, by: timedelta) -> None:
+        """Moves the clock forward and returns when every timer that became due has run.
+
+        Timers run one after another, each at its own time. Raises ValueError for a negative
+        duration.
+        """
+        if by < timedelta(0):
+            raise ValueError("the cloud's clock can only be moved forward")
+        target = self.time() + by.total_seconds()
+        while self._timers and self._timers[0][0] <= target:
+            self._move_to(self._timers[0][0])
+            await self._run_due()
+        self._move_to(target)
+
+    def _move_to(self, when: float) -> None:
+        self.offset = max(self.offset, when - time.time())
+        self._save(self.offset)
+
+    async def _run_due(self) -> None:
+        while self._timers and self._timers[0][0] <= self.time():
+            _, _, timer = heapq.heappop(self._timers)
+            if timer.action is not None:
+                try:
+                    await timer.action()
+                except Exception:
+                    log.exception("a timer failed")
+
+    async def run(self) -> None:
+        """Runs timers as real time passes; ends only when it is cancelled."""
+        while True:
+            self._changed.clear()
+            wait = self._timers[0][0] - self.time() if self._timers else None
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait)
+            except TimeoutError:
+                await self._run_due()
+
+
+def timestamp(when: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, as Google's APIs print it."""
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def precise_timestamp(clock: Clock) -> str:
+    """The cloud's time with nanoseconds, as Cloud Build prints it."""
+    seconds, nanos = divmod(time.time_ns() + round(clock.offset * 1e9), 10**9)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{nanos:09d}Z"
+
+
+def parse_duration(text: str) -> timedelta:
+    """``90s``, ``15m``, ``24h`` or ``7d``. Raises ValueError for anything else."""
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    try:
+        return timedelta(**{units[text[-1:]]: float(text[:-1])})
+    except (KeyError, ValueError):
+        raise ValueError(f"not a duration: {text!r} (try 90s, 15m, 24h or 7d)") from None

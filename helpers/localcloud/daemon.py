@@ -1,0 +1,220 @@
+"""The process that is the local cloud. Started by ``control``; one per home.
+
+Usage: ``python -m helpers.localcloud.daemon HOME READY_FD [--while-held]``. It writes one line to
+READY_FD: ``ready``, ``in use`` or why it cannot start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+
+from .api import builds, operations, run_services
+from .api.rest import Rest
+from .api.rpc import Rpc
+from .apis import APIS
+from .clock import parse_duration, timestamp
+from .cloud import Cloud
+from .control import HOLD
+from .gateway.authority import Authority
+from .gateway.hosts import CloudHosts
+from .gateway.proxy import Proxy
+from .gateway.upstream import Upstream
+from .home import Home, HomeInUse
+
+LINGER_SECONDS = 10
+"""How long a held cloud lives after its last holder has gone."""
+
+log = logging.getLogger(__name__)
+
+
+class PortTaken(Exception):
+    """The proxy's port belongs to another process."""
+
+
+class Daemon:
+    """One running cloud with its ways in."""
+
+    def __init__(self, home: Home, *, while_held: bool) -> None:
+        self.home = home
+        self.while_held = while_held
+        self.stopped = asyncio.Event()
+        self._holders = 0
+        self._linger: asyncio.TimerHandle | None = None
+        self.cloud = Cloud(home)
+        settings = home.settings()
+        authority = Authority(home.subfolder("ca"))
+        authority.write_bundle(home.bundle)
+        rest = Rest(self.cloud, APIS)
+        self._grpc_path = str(Path(settings.runtime) / "grpc")
+        self.hosts = CloudHosts(self.cloud, rest, self._grpc_path)
+        self.proxy = Proxy(authority, self.hosts, Upstream.found(), settings.secret)
+        self._rpc = grpc.aio.server()
+        self._rpc.add_generic_rpc_handlers((Rpc(self.cloud, APIS),))
+        self._clock: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Opens every way in, the control socket last. Raises PortTaken."""
+        settings = self.home.settings()
+        try:
+            port = await self.proxy.listen(settings.port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTaken(
+                f"port {settings.port}, which this home's clients know, is taken."
+                f" Stop what uses it (ss -ltnp 'sport = :{settings.port}'), or forget this home"
+                " and its port: localcloud reset"
+            ) from None
+        if port != settings.port:
+            self.home.save_port(port)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._grpc_path)
+        self._rpc.add_insecure_port(f"unix:{self._grpc_path}")
+        await self._rpc.start()
+        self._clock = asyncio.create_task(self.cloud.clock.run())
+        operations.end_interrupted(self.cloud)
+        self.cloud.start()
+        builds.end_interrupted(self.cloud)
+        await run_services.load(self.cloud)
+        control = self.home.control
+        with contextlib.suppress(FileNotFoundError):
+            control.unlink()
+        self._control = await asyncio.start_unix_server(self._serve, control)
+        control.chmod(0o600)
+        if self.while_held:
+            self._let_go_later()
+
+    async def close(self) -> None:
+        """Closes the ways in and stops everything that the cloud runs."""
+        self._control.close()
+        self.home.control.unlink(missing_ok=True)
+        await self.proxy.close()
+        await self.hosts.close()
+        await self._rpc.stop(1)
+        if self._clock is not None:
+            self._clock.cancel()
+        await self.cloud.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One control connection: a line in, a line out, until the other end closes."""
+        holds = False
+        try:
+            while line := await reader.readline():
+                request = json.loads(line)
+                if request["do"] == "hold" and not holds:
+                    holds = True
+                    self._hold()
+                try:
+                    answer = await self._do(request)
+                except ValueError as error:
+                    answer = {"error": str(error)}
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+                if request["do"] == "stop":
+                    await self.stopped.wait()
+        except ConnectionError:
+            pass
+        finally:
+            if holds:
+                self._holders -= 1
+                self._let_go_later()
+            writer.close()
+
+    def _hold(self) -> None:
+        self._holders += 1
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+
+    def _let_go_later(self) -> None:
+        if self.while_held and self._holders == 0:
+            loop = asyncio.get_running_loop()
+            self._linger = loop.call_later(LINGER_SECONDS, self.stopped.set)
+
+    async def _do(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Carries out one control request. Raises ValueError with a sentence for the user."""
+        match request["do"]:
+            case "hold":
+                return {}
+            case "keep":
+                self.while_held = False
+                if self._linger is not None:
+                    self._linger.cancel()
+                return {}
+            case "status":
+                return {
+                    "pid": os.getpid(),
+                    "home": str(self.home.folder),
+                    "proxy": f"127.0.0.1:{self.home.settings().port}",
+                    "until": "the last holder leaves" if self.while_held else "localcloud down",
+                    "clock": timestamp(self.cloud.clock.now()),
+                    "ahead_seconds": round(self.cloud.clock.offset),
+                    "engine": self.cloud.engine.name,
+                }
+            case "stop":
+                asyncio.get_running_loop().call_soon(self.stopped.set)
+                return {}
+            case "advance":
+                by: timedelta = parse_duration(request["by"])
+                await self.cloud.clock.advance(by)
+                return {"clock": timestamp(self.cloud.clock.now())}
+            case "log":
+                return {"requests": [asdict(seen) for seen in self.cloud.seen]}
+            case other:
+                raise ValueError(f"unknown request: {other}")
+
+
+async def _run(home: Home, ready: int, *, while_held: bool) -> None:
+    daemon = Daemon(home, while_held=while_held)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stopped.set)
+    await daemon.start()
+    _say(ready, "ready")
+    daemon.cloud.warm()
+    await daemon.stopped.wait()
+    await daemon.close()
+    # Threads may still be packing a layer. Whatever they write is renamed last, so it can be cut.
+    logging.shutdown()
+    os._exit(0)
+
+
+def _say(descriptor: int, text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        os.write(descriptor, text.replace("\n", " ").encode() + b"\n")
+    os.close(descriptor)
+
+
+def main() -> None:
+    """Runs the daemon until it is told to stop."""
+    home, ready = Home(Path(sys.argv[1])), int(sys.argv[2])
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    try:
+        home.lock()
+    except HomeInUse:
+        _say(ready, "in use")
+        sys.exit(1)
+    try:
+        asyncio.run(_run(home, ready, while_held=HOLD in sys.argv))
+    except Exception as error:
+        log.exception("the local cloud ends")
+        with contextlib.suppress(OSError):
+            _say(ready, str(error) or repr(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""What runs a container: the interface that every engine fills.
+
+An engine knows nothing of services, revisions or Google. It is given directories, a command and
+limits, and hands back a running container whose port can be connected to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+Address = tuple[str, int]
+OnOutput = Callable[[str, bytes], None]
+"""Called with ``"stdout"`` or ``"stderr"`` and the bytes of one line, newline removed."""
+
+
+@dataclass(frozen=True)
+class Rootfs:
+    """The file system of an image as directories that an overlay mount can stack.
+
+    ``lowers`` goes from the base (first) to the uppermost layer (last). None of them is ever
+    written to.
+    """
+
+    lowers: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run inside a root file system.
+
+    ``argv`` is executed without a shell and looked up in the PATH of ``env``; ``env`` is the whole
+    environment; ``cwd`` is made if it is missing; ``user`` is what a Dockerfile's USER may say:
+    ``""``, ``name``, ``uid``, ``name:group`` or ``uid:gid``.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str = "/"
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """One container to start.
+
+    ``port`` is the TCP port the program is told to listen on. ``memory`` is the limit in bytes.
+    ``reach`` maps each address that exists for the container (beside its own loopback) to a
+    function that is called, on the event loop, with every connection the container opens to it.
+    Whatever is not listed is unreachable.
+    """
+
+    name: str
+    rootfs: Rootfs
+    command: Command
+    port: int
+    memory: int
+    cpu: float = 1.0
+    on_output: OnOutput = lambda stream, line: None
+    reach: Mapping[Address, Callable[[socket.socket], None]] = field(default_factory=dict)
+    binds: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a container ended: ``code`` as a shell would report it (128 + n for signal n)."""
+
+    code: int
+    out_of_memory: bool = False
+
+
+class CannotStart(Exception):
+    """The program could not be executed at all; the text is what a runtime would log."""
+
+
+class Container(Protocol):
+    """A started container."""
+
+    exited: asyncio.Future[Exit]
+
+    async def connect(self) -> socket.socket:
+        """A new non-blocking connection to ``port`` inside; ConnectionError if nobody listens."""
+        ...
+
+    def kill(self, signal: int) -> None:
+        """Sends a signal to the container's first process. Nothing happens if it has ended."""
+        ...
+
+    async def stop(self, grace: float = 10.0) -> Exit:
+        """SIGTERM, then after ``grace`` seconds SIGKILL; returns when nothing of it is left."""
+        ...
+
+    def memory_used(self) -> int:
+        """Bytes the container's processes and its changed files take now."""
+        ...
+
+
+class Engine(Protocol):
+    """A way to run containers on this machine."""
+
+    name: str
+
+    async def start(self, spec: ContainerSpec) -> Container:
+        """Starts a container; returns as soon as its program has been executed.
+
+        Raises CannotStart when the program does not exist, is not executable or is of another
+        architecture.
+        """
+        ...
+
+    async def run(
+        self,
+        rootfs: Rootfs,
+        upper: Path,
+        command: Command,
+        on_output: OnOutput,
+        *,
+        network: bool = True,
+        binds: Mapping[str, Path] | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> Exit:
+        """Runs one build step to its end, its changes written into the empty directory ``upper``.
+
+        ``binds`` puts host paths read-only at the given inside paths for this step alone; they
+        leave no trace in ``upper``. ``network`` shares the host's network. Setting ``stop`` kills
+        the step. Raises CannotStart like ``start``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stops everything that this engine started."""
+        ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of ``localcloud doctor``: what was looked at, whether it is well, and the remedy."""
+
+    subject: str
+    ok: bool
+    detail: str
+    remedy: str = ""

@@ -1,0 +1,279 @@
+"""One container as the daemon sees it: its holder process, its output, its sockets, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from . import Address, CannotStart, Exit, OnOutput
+from .holder import memory
+from .holder.network import INSTANCE
+
+Accept = Callable[[socket.socket], None]
+
+LONGEST_LINE = 256 * 1024
+"""Bytes: a longer line of output is delivered in pieces."""
+
+SOCKETS_AT_A_TIME = 4
+HOLDER = (
+    "import sys; sys.path.append(sys.argv[1]); from holder.main import main; main(int(sys.argv[2]))"
+)
+HOLDER_FOLDER = str(Path(__file__).parent)
+KILLED = 128 + signal.SIGKILL
+
+
+class SandboxFault(RuntimeError):
+    """The machine refuses what a sandbox needs; the text says what."""
+
+
+class Box:
+    """A container and its holder, to be started once."""
+
+    def __init__(
+        self,
+        on_output: OnOutput,
+        port: int = 0,
+        reach: Mapping[Address, Accept] = MappingProxyType({}),
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[Exit] = self._loop.create_future()
+        self._port = port
+        self._reach = reach
+        self._lines = _Lines(on_output)
+        self._control, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        self._control.setblocking(False)
+        self._listeners: list[socket.socket] = []
+        self._pool: list[socket.socket] = []
+        self._asked: asyncio.Future[None] | None = None
+        self._started: asyncio.Future[None] = self._loop.create_future()
+        self._first = 0
+        self._name = ""
+        self._end: dict[str, Any] = {}
+
+    async def start(self, order: Mapping[str, Any]) -> None:
+        """Starts the holder with its order; returns when the container's program is executed.
+
+        Raises CannotStart when it cannot be, and SandboxFault when the machine refuses.
+        """
+        try:
+            await self._launch(order)
+            await asyncio.shield(self._started)
+        except asyncio.CancelledError:
+            self._hang_up()
+            await asyncio.shield(self.exited)
+            raise
+
+    async def connect(self) -> socket.socket:
+        """A new non-blocking connection to the port; ConnectionError if nobody listens."""
+        connection = await self._socket()
+        try:
+            await self._loop.sock_connect(connection, (INSTANCE, self._port))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def kill(self, signal: int) -> None:
+        """Sends a signal to the container's first process. Nothing happens if it has ended."""
+        self._tell({"kill": int(signal)})
+
+    async def stop(self, grace: float = 10.0) -> Exit:
+        """SIGTERM, then after ``grace`` seconds SIGKILL; returns when nothing of it is left."""
+        self.kill(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self.exited), grace)
+        self.kill(signal.SIGKILL)
+        return await asyncio.shield(self.exited)
+
+    def memory_used(self) -> int:
+        """Bytes the container's processes and its changed files take now; 0 if it has ended."""
+        return 0 if self.exited.done() else memory.used(self._first)
+
+    async def _launch(self, order: Mapping[str, Any]) -> None:
+        self._name = order["name"]
+        try:
+            descriptor = self._theirs.fileno()
+            transport, _ = await self._loop.subprocess_exec(
+                lambda: _Streams(self._lines.take, self._ended),
+                *(sys.executable, "-I", "-S", "-c", HOLDER),
+                *(HOLDER_FOLDER, str(descriptor)),
+                pass_fds=(descriptor,),
+                start_new_session=True,
+            )
+        except BaseException:
+            self._control.close()
+            if not self.exited.done():
+                self.exited.set_result(Exit(KILLED))
+            raise
+        finally:
+            self._theirs.close()
+        self._loop.add_reader(self._control, self._hear)
+        stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
+        stdin.write(json.dumps(order).encode())
+        stdin.close()
+
+    async def _socket(self) -> socket.socket:
+        while not self._pool:
+            if self.exited.done() or self._end:
+                raise ConnectionRefusedError("the container has ended")
+            if self._asked is None:
+                self._asked = self._loop.create_future()
+                self._tell({"sockets": SOCKETS_AT_A_TIME})
+            await asyncio.shield(self._asked)
+        return self._pool.pop()
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps(message).encode())
+
+    def _hear(self) -> bool:
+        """Takes one message of the holder; False if there is none or will be none."""
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, 4096, 253)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data, descriptors = b"", []
+        if not data:
+            self._hang_up()
+            return False
+        message = json.loads(data)
+        passed = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        if "listeners" in message:
+            self._listeners = passed
+            for listener, accept in zip(passed, self._reach.values(), strict=True):
+                listener.setblocking(False)
+                self._loop.add_reader(listener, self._accept, listener, accept)
+        elif "sockets" in message:
+            self._pool += passed
+            self._answer_waiters()
+        elif "started" in message:
+            self._first = message["started"]
+            self._lines.release()
+            if not self._started.done():
+                self._started.set_result(None)
+        else:
+            self._end = message
+        return True
+
+    def _hang_up(self) -> None:
+        """Closes what belongs to the container; the holder then ends it if it has not ended."""
+        for each in (self._control, *self._listeners):
+            if each.fileno() >= 0:
+                self._loop.remove_reader(each)
+                each.close()
+        for each in self._pool:
+            each.close()
+        self._pool.clear()
+        self._answer_waiters()
+
+    def _accept(self, listener: socket.socket, accept: Accept) -> None:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return  # The container has thought better of it.
+        connection.setblocking(False)
+        try:
+            accept(connection)
+        except Exception as error:
+            connection.close()
+            self._loop.call_exception_handler(
+                {"message": f"{accept} failed with a container's connection", "exception": error}
+            )
+
+    def _answer_waiters(self) -> None:
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
+        self._asked = None
+
+    def _ended(self) -> None:
+        """The holder is gone and all its output has come."""
+        while self._hear():
+            pass
+        self._hang_up()
+        if not self._started.done():
+            self._started.set_exception(self._why())
+            self._started.exception()  # Nobody waits for it where the start was cancelled.
+        self._lines.finish()
+        if not self._end:
+            memory.remove_left_over(self._name)
+        code = self._end.get("exited")
+        if not self.exited.done():
+            self.exited.set_result(
+                Exit(KILLED if code is None else code, bool(self._end.get("out_of_memory")))
+            )
+
+    def _why(self) -> Exception:
+        if "fault" in self._end:
+            return SandboxFault(self._end["fault"])
+        said = [line.decode(errors="replace") for _, line in self._lines.forget()]
+        text = said[-1].removeprefix("bwrap: ") if said else "bubblewrap ended without a word"
+        refused = re.fullmatch(r"execvp (?P<path>.*): (?P<reason>[^:]*)", text)
+        if refused:
+            return CannotStart(f"failed to load {refused['path']}: {refused['reason'].lower()}")
+        if text.startswith("Can't chdir to "):
+            return CannotStart(f"working directory: {text[0].lower()}{text[1:]}")
+        return SandboxFault(text)
+
+
+class _Streams(asyncio.SubprocessProtocol):
+    """What asyncio tells of a process."""
+
+    def __init__(self, take: Callable[[str, bytes], None], ended: Callable[[], None]) -> None:
+        self._take = take
+        self._ended = ended
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._take("stdout" if fd == 1 else "stderr", data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended()
+
+
+class _Lines:
+    """Output cut into lines, held back until it is known to be the program's own."""
+
+    def __init__(self, on_output: OnOutput) -> None:
+        self._on_output = on_output
+        self._held: list[tuple[str, bytes]] | None = []
+        self._rest = {"stdout": b"", "stderr": b""}
+
+    def take(self, stream: str, data: bytes) -> None:
+        *lines, rest = (self._rest[stream] + data).split(b"\n")
+        for line in lines:
+            self._deliver(stream, line)
+        while len(rest) > LONGEST_LINE:
+            self._deliver(stream, rest[:LONGEST_LINE])
+            rest = rest[LONGEST_LINE:]
+        self._rest[stream] = rest
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for stream, line in held:
+            self._on_output(stream, line)
+
+    def forget(self) -> list[tuple[str, bytes]]:
+        held, self._held = self._held or [], []
+        return held
+
+    def finish(self) -> None:
+        for stream, rest in self._rest.items():
+            if rest:
+                self._deliver(stream, rest)
+
+    def _deliver(self, stream: str, line: bytes) -> None:
+        pieces = [line[i : i + LONGEST_LINE] for i in range(0, len(line), LONGEST_LINE)] or [b""]
+        for piece in pieces:
+            if self._held is None:
+                self._on_output(stream, piece)
+            else:
+                self._held.append((stream, piece))

@@ -1,0 +1,154 @@
+"""The life of one holder: take an order, start the container, serve the daemon until the end.
+
+The order is JSON on stdin. Everything else goes over the control socket, one JSON object a
+message, with descriptors where there are any:
+
+to the daemon    ``{"listeners": n}`` ``{"started": pid}`` ``{"sockets": n}``
+                 ``{"fault": text}`` ``{"exited": code or null, "out_of_memory": bool}``
+from the daemon  ``{"kill": signal}`` ``{"sockets": n}``
+
+A null code means that the program could not be executed; bubblewrap has said why on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from . import memory, namespaces, network
+from .launch import Launch, launch
+
+NO_PROCESS = 0
+UNTIL_EXECUTED = 0.001
+"""Seconds between two looks whether the program is executed."""
+
+
+def main(descriptor: int) -> None:
+    """Runs the holder; ``descriptor`` is its end of the control socket."""
+    os.set_inheritable(descriptor, False)  # The container must not have it.
+    control = socket.socket(fileno=descriptor)
+    order = json.load(sys.stdin)
+    limit = memory.limit(order["memory"], order["name"]) if order["memory"] else None
+    try:
+        try:
+            holder = Holder(control, order, limit)
+        except (OSError, namespaces.Refused) as error:
+            tell(control, {"fault": str(error)})
+            return
+        holder.serve()
+    finally:
+        if limit:
+            limit.remove()
+
+
+class Holder:
+    """One started container and its control socket."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        order: dict[str, Any],
+        limit: memory.Cgroup | memory.Watch | None,
+    ) -> None:
+        self._control = control
+        self._limit = limit
+        self._out_of_memory = False
+        self._is_started = False
+        self._looked = 0.0
+        namespaces.enter(network=order["network"])
+        if order["network"]:
+            addresses = [(host, port) for host, port in order["addresses"]]
+            listeners = network.bring_up(addresses)
+            tell(control, {"listeners": len(listeners)}, listeners)
+        admit = limit.admit if limit else _no_limit
+        self._launch: Launch = launch(order, admit=admit)
+
+    def serve(self) -> None:
+        """Returns when the container has ended and the daemon was told."""
+        ended = os.pidfd_open(self._launch.pid)
+        poll = select.poll()
+        for descriptor in (self._control.fileno(), self._launch.status, ended):
+            poll.register(descriptor, select.POLLIN)
+        is_over = False
+        while not is_over:
+            ready = [number for number, _ in poll.poll(self._patience())]
+            if self._control.fileno() in ready and not self._obey():
+                self._launch.kill(signal.SIGKILL)
+                poll.unregister(self._control)
+            if self._launch.status in ready and not self._launch.read():
+                poll.unregister(self._launch.status)
+            if not self._is_started and self._launch.is_executed():
+                self._start()
+            is_over = ended in ready
+            if self._is_started and not is_over and self._is_time_to_look():
+                self._look(self._launch.first)
+        while self._launch.read():
+            pass
+        os.waitpid(self._launch.pid, 0)
+        self._look(NO_PROCESS)
+        if self._launch.code is not None and not self._is_started:
+            self._start()
+        self._say_goodbye()
+
+    def _patience(self) -> float | None:
+        """Milliseconds to wait for something to happen; None for ever."""
+        if not self._is_started:
+            return UNTIL_EXECUTED * 1000
+        return self._limit.patience * 1000 if self._limit else None
+
+    def _start(self) -> None:
+        self._is_started = True
+        tell(self._control, {"started": self._launch.first})
+
+    def _obey(self) -> bool:
+        try:
+            message = self._control.recv(4096)
+        except ConnectionError:
+            return False
+        if not message:
+            return False
+        request = json.loads(message)
+        if "kill" in request:
+            self._launch.kill(request["kill"])
+        if "sockets" in request:
+            made = network.unconnected(request["sockets"])
+            tell(self._control, {"sockets": len(made)}, made)
+            for each in made:
+                each.close()
+        return True
+
+    def _is_time_to_look(self) -> bool:
+        return self._limit is not None and time.monotonic() > self._looked + self._limit.patience
+
+    def _look(self, first: int) -> None:
+        self._looked = time.monotonic()
+        if self._limit and not self._out_of_memory and self._limit.exceeded(first):
+            self._out_of_memory = True
+            self._launch.kill(signal.SIGKILL)
+
+    def _say_goodbye(self) -> None:
+        tell(
+            self._control,
+            {"exited": self._launch.code, "out_of_memory": self._out_of_memory},
+        )
+
+
+def tell(
+    control: socket.socket, message: dict[str, Any], passed: list[socket.socket] | None = None
+) -> None:
+    """Sends the daemon a message; nothing happens if it is gone."""
+    try:
+        descriptors = [each.fileno() for each in passed or ()]
+        socket.send_fds(control, [json.dumps(message).encode()], descriptors)
+    except ConnectionError:
+        pass
+
+
+def _no_limit() -> None:
+    """Admits a container whose memory nobody looks at."""

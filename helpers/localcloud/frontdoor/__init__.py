@@ -1,0 +1,1 @@
+"""What a ``*.run.app`` URL does: invoker check, traffic, scaling, time-outs, error pages."""

@@ -1,0 +1,1 @@
+"""The docker registry: content-addressed blobs, images and the registry protocol."""

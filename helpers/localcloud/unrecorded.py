@@ -1,0 +1,347 @@
+"""Messages that are ours: no recording or documentation of Google's own words was found.
+
+They carry Google's code, status and field, and no lesson may show them as Google's words.
+"""
+
+
+def service_id() -> str:
+    """A service id that breaks the rule of the API's reference for ``serviceId``."""
+    return (
+        "must contain only lower-case letters, digits and hyphens, begin with a letter,"
+        " not end with a hyphen, and be shorter than 50 characters."
+    )
+
+
+def etag_mismatch(name: str) -> str:
+    """A write with an etag that is not the resource's current one."""
+    return f"The etag of '{name}' does not match: the resource was changed since it was read."
+
+
+def page_token() -> str:
+    """A page token that this method never gave out."""
+    return "The page token is invalid."
+
+
+def page_size() -> str:
+    """A negative page size."""
+    return "The page size must not be negative."
+
+
+def unknown_mask_path(path: str) -> str:
+    """A field mask that names no field, or one that cannot be changed."""
+    return f"The update mask names '{path}', which is not a field that can be changed."
+
+
+def revision_in_use(name: str) -> str:
+    """Deleting a revision that is the service's latest or has traffic."""
+    return f"Revision '{name}' is the latest one or has traffic and cannot be deleted."
+
+
+def revision_exists(name: str) -> str:
+    """A template that asks for a revision name which is taken by another template."""
+    return f"Revision named '{name}' with different configuration already exists."
+
+
+def traffic_without_revision(name: str) -> str:
+    """A traffic target whose revision does not exist."""
+    return f"Revision '{name}' in the traffic targets was not found."
+
+
+def unknown_location(location: str) -> str:
+    """A location where the API is not served."""
+    return f"Permission denied on 'locations/{location}' (or it may not exist)."
+
+
+def build_has_ended(build_id: str) -> str:
+    """Cancelling a build that is not running any more."""
+    return f"Build {build_id} has ended and cannot be cancelled."
+
+
+def image_host(host: str) -> str:
+    """An image from a registry that this cloud does not have."""
+    return f"images of {host}; push the image to gcr.io or pkg.dev"
+
+
+def project_id() -> str:
+    """A project id that breaks the rule of Resource Manager's reference."""
+    return (
+        "A project ID must be 6 to 30 lowercase letters, digits or hyphens, start with a letter"
+        " and not end with a hyphen."
+    )
+
+
+def account_id() -> str:
+    """A service account's id that breaks the rule of IAM's reference for ``accountId``."""
+    return (
+        "An account ID must be 6 to 30 lowercase letters, digits or hyphens, start with a letter"
+        " and not end with a hyphen."
+    )
+
+
+def key_name(name: str) -> str:
+    """A service account's key that does not exist."""
+    return f"Service account key {name} does not exist."
+
+
+def system_key() -> str:
+    """Deleting or disabling a key that Google manages."""
+    return "A system-managed key cannot be changed."
+
+
+def no_owner() -> str:
+    """A project's policy in which no person is an owner."""
+    return "The policy must keep at least one user with roles/owner."
+
+
+def public_project(member: str) -> str:
+    """A project's policy with ``allUsers`` or ``allAuthenticatedUsers``."""
+    return f"{member} is not supported as a member in a project's policy."
+
+
+def permission_wildcard(permission: str) -> str:
+    """TestIamPermissions with a wildcard."""
+    return f"Permission {permission} has a wildcard, which is not allowed."
+
+
+def wildcard_project() -> str:
+    """An IAM Credentials call whose name has a project instead of ``-``."""
+    return "The name must have the form projects/-/serviceAccounts/ACCOUNT_EMAIL_OR_UNIQUEID."
+
+
+def scope_missing() -> str:
+    """GenerateAccessToken without a scope."""
+    return "At least one scope is required."
+
+
+def lifetime() -> str:
+    """GenerateAccessToken for less than a second or more than an hour."""
+    return "The lifetime must be between 1s and 3600s."
+
+
+def audience_missing() -> str:
+    """GenerateIdToken without an audience."""
+    return "An audience is required."
+
+
+def jwt_payload() -> str:
+    """SignJwt with a payload that is not a claims set, or that expires too late."""
+    return "The payload must be a JSON object; its exp, if any, at most 12 hours from now."
+
+
+def oauth_grant_type(grant_type: str) -> str:
+    """A token request with a grant that is not served."""
+    return f"The local cloud does not serve the grant type '{grant_type}'."
+
+
+def oauth_missing(parameter: str) -> str:
+    """A token request without a parameter that its grant needs."""
+    return f"Missing required parameter: {parameter}"
+
+
+def oauth_client() -> str:
+    """A token request of an OAuth client that does not exist, or with another one's token."""
+    return "The OAuth client was not found."
+
+
+def oauth_scope() -> str:
+    """An assertion with neither a scope nor a target audience, or a scope not granted before."""
+    return "Invalid OAuth scope or ID token audience provided."
+
+
+def oauth_subject() -> str:
+    """An assertion that wants to act for somebody else."""
+    return "Client is unauthorized to retrieve access tokens using this method."
+
+
+def sign_in() -> str:
+    """The browser's sign-in page."""
+    return (
+        "The local cloud has no sign-in page: `localcloud exec` and `localcloud env` hand out"
+        " credentials without one."
+    )
+
+
+def unserved_api(service: str) -> str:
+    """Switching on an API that is not served."""
+    return f"The local cloud does not serve {service}."
+
+
+def page_filter(text: str) -> str:
+    """A list filter in a form that is not served."""
+    return f"The local cloud does not serve the filter '{text}'."
+
+
+def account_disabled(email: str) -> str:
+    """Impersonating a service account that is disabled."""
+    return f"Service account {email} is disabled."
+
+
+def oauth_audience(url: str) -> str:
+    """An assertion for another audience than the token endpoint."""
+    return f"The assertion's aud must be {url}."
+
+
+def batch_size(most: int) -> str:
+    """A batch of nothing, or of too much."""
+    return f"Between 1 and {most} services can be enabled at once."
+
+
+def malformed_request() -> str:
+    """The front door's page for bytes that are not HTTP/1.1."""
+    return "Your client has issued a malformed or illegal request."
+
+
+def cannot_run(what: str) -> str:
+    """A log line for an instance that this machine could not run."""
+    return f"The local cloud could not run the instance: {what}"
+
+
+def registry_credentials() -> str:
+    """A password or token that the docker registry does not take."""
+    return "authentication failed: The credential is invalid or has expired."
+
+
+def registry_disk(error: OSError) -> str:
+    """A push that the disk does not take."""
+    return f"the local cloud cannot write to its home: {error.strerror}"
+
+
+def registry_path(method: str, path: str) -> str:
+    """A request that is not one of the distribution specification, or not served."""
+    return f"the local cloud does not serve {method} {path}"
+
+
+def registry_digest(digest: str) -> str:
+    """Something that is not a sha256 digest, or not that of what was sent."""
+    return f"provided digest did not match uploaded content: {digest!r}"
+
+
+def registry_name(name: str) -> str:
+    """Tags of an image that does not exist."""
+    return f"repository name not known to registry: {name}"
+
+
+def registry_range() -> str:
+    """A range that begins behind a blob's end."""
+    return "the requested range cannot be satisfied"
+
+
+def registry_blob(digest: str) -> str:
+    """A blob that the repository does not have."""
+    return f"blob unknown to registry: {digest}"
+
+
+def registry_blob_deletion() -> str:
+    """Deleting a single blob."""
+    return "blobs are deleted with the last manifest that refers to them"
+
+
+def registry_chunk() -> str:
+    """A chunk that is out of order or not as long as it says."""
+    return "the chunk does not fit what has been uploaded so far"
+
+
+def registry_upload() -> str:
+    """An upload that was never opened, or has ended."""
+    return "blob upload unknown to registry"
+
+
+def bucket_location(location: str) -> str:
+    """A bucket in a location that does not exist, or is not served here."""
+    return f"The specified location constraint is not valid: {location}"
+
+
+def bucket_project(project: str) -> str:
+    """A bucket in a project that does not exist."""
+    return f"Unknown project id: {project}"
+
+
+def storage_class(name: str) -> str:
+    """A storage class that does not exist."""
+    return f"Invalid storage class: {name}"
+
+
+def field_type(field: str) -> str:
+    """A field of a bucket or an object with a value of the wrong kind."""
+    return f"Invalid value for: {field}"
+
+
+def soft_delete(seconds: str) -> str:
+    """A soft-delete duration that is neither 0 nor 7 to 90 days."""
+    return f"Soft delete retention must be 0 or between 7 and 90 days, not {seconds} seconds."
+
+
+def query_number(name: str, text: str) -> str:
+    """A query parameter that is not a number."""
+    return f"Invalid unsigned value for {name}: '{text}'"
+
+
+def object_name() -> str:
+    """An object's name that breaks the naming rules."""
+    return (
+        "An object's name must have 1 to 1024 bytes of UTF-8 without carriage returns and line"
+        " feeds, must not be '.' or '..' and must not begin with '.well-known/acme-challenge/'."
+    )
+
+
+def upload_type(kind: str) -> str:
+    """An upload with a type that does not exist."""
+    return f"Unknown uploadType: '{kind}'"
+
+
+def multipart() -> str:
+    """A two-part upload that does not have two parts."""
+    return "Malformed multipart body."
+
+
+def upload_session() -> str:
+    """A resumable upload that never began, or was forgotten after a week."""
+    return "The upload session was not found."
+
+
+def upload_cancelled() -> str:
+    """A resumable upload that was cancelled."""
+    return "The upload was cancelled."
+
+
+def upload_size(total: int, persisted: int) -> str:
+    """A resumable upload that is said to be shorter than what has arrived."""
+    return f"The upload is said to have {total} bytes, but {persisted} have arrived."
+
+
+def content_range(header: str) -> str:
+    """A Content-Range header that is malformed, or contradicts the request."""
+    return f"Failed to parse Content-Range header: {header}"
+
+
+def compose_sources(most: int) -> str:
+    """Composing nothing, or too many objects."""
+    return f"The number of source components provided must be between 1 and {most}."
+
+
+def repository_id() -> str:
+    """A repository id that breaks the rule of Artifact Registry's reference."""
+    return (
+        "A repository ID must have at most 63 lowercase letters, digits and hyphens, start with a"
+        " letter and end with a letter or a digit."
+    )
+
+
+def repository_format() -> str:
+    """A repository without a format."""
+    return "A repository needs a format."
+
+
+def other_package(version: str) -> str:
+    """A version where one of the same package is due."""
+    return f"'{version}' is not a version of this package."
+
+
+def tag_id() -> str:
+    """A tag that the registry protocol does not allow."""
+    return "A tag must match [A-Za-z0-9_][A-Za-z0-9._-]{0,127}."
+
+
+def tag_exists() -> str:
+    """Creating a tag that exists."""
+    return "the tag already exists"

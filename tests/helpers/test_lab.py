@@ -1,0 +1,280 @@
+"""Entering, and leaving nothing behind, without ever mistaking one cloud for the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud import artifactregistry_v1, run_v2, storage
+
+from helpers import lab
+from helpers.localcloud.entering import environment
+from helpers.localcloud.gateway.authority import ISSUER
+from tests.conftest import LocalCloud
+
+ROOT = Path(__file__).parents[2]
+REGION = "asia-northeast3"
+WHERE = f"projects/hands-on/locations/{REGION}"
+IMAGE = "us-docker.pkg.dev/cloudrun/container/hello"
+
+
+def python(code: str, environ: dict[str, str], answer: str = "") -> str:
+    """Run code in a new process and return what it printed, its last line of stderr included."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environ,
+        input=answer,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout + "\n".join(done.stderr.splitlines()[-3:])
+
+
+@pytest.fixture
+def outside(cloud: LocalCloud) -> dict[str, str]:
+    """The environment of a process that has not entered, but would enter the test's cloud."""
+    inside = environment(cloud.home)
+    plain = {name: value for name, value in os.environ.items() if name not in inside}
+    return plain | {"LOCALCLOUD_HOME": str(cloud.home.folder)}
+
+
+@pytest.fixture
+def as_on_google() -> dict[str, str]:
+    """The environment of a process for which the test's cloud stands in for Google."""
+    blocker = str(ROOT / "tests/notebooks/blocker")
+    return {**os.environ, "LOCALCLOUD_STANDS_IN": "1", "CONFIRM": "1", "PYTHONPATH": blocker}
+
+
+def test_the_issuer_that_tells_a_local_cloud_is_the_one_that_it_has() -> None:
+    assert lab.LOCAL_ISSUER == ISSUER
+
+
+def test_a_plain_process_is_taken_into_the_local_cloud(outside: dict[str, str]) -> None:
+    said = python(
+        """
+from google.cloud import run_v2
+from helpers import lab
+lab.enter()
+for transport in "grpc", "rest":
+    run_v2.ServicesClient(transport=transport).list_services(
+        parent="projects/hands-on/locations/asia-northeast3")
+    print(transport, "works")
+""",
+        outside,
+    )
+    assert ISSUER in said
+    assert "hands-on" in said
+    assert "notebook@hands-on.iam.gserviceaccount.com" in said
+    assert "grpc works" in said
+    assert "rest works" in said
+
+
+def test_running_the_first_cell_twice_is_fine(outside: dict[str, str]) -> None:
+    said = python("from helpers import lab; lab.enter(); lab.enter(); print('twice')", outside)
+    assert said.endswith("twice\n")
+
+
+def test_a_kernel_whose_grpc_trusts_others_is_told_to_restart(
+    outside: dict[str, str], tmp_path: Path
+) -> None:
+    said = python(
+        f"""
+import os
+from helpers import lab
+lab.enter()
+before = dict(os.environ)
+os.environ["LOCALCLOUD_HOME"] = {str(tmp_path / "other")!r}
+try:
+    lab.enter()
+except lab.CannotEnter as error:
+    print(error)
+print(os.environ["HTTPS_PROXY"] == before["HTTPS_PROXY"])
+""",
+        outside,
+    )
+    assert said == said[: said.index(lab.RESTART)] + f"{lab.RESTART}\nTrue\n"
+
+
+def test_google_is_not_mistaken_for_the_local_cloud_around_it(cloud: LocalCloud) -> None:
+    said = python("from helpers import lab; lab.enter('google', 'my-project')", dict(os.environ))
+    assert "started inside a local cloud" in said
+
+
+def test_google_after_local_in_one_kernel_is_refused(outside: dict[str, str]) -> None:
+    code = "from helpers import lab; lab.enter(); lab.enter('google', 'my-project')"
+    assert lab.RESTART in python(code, outside)
+
+
+@pytest.mark.parametrize("project", [None, "", "hands-on"])
+def test_google_has_no_default_project(cloud: LocalCloud, project: str | None) -> None:
+    code = f"from helpers import lab; lab.enter('google', {project!r})"
+    assert "the id of a project of yours" in python(code, dict(os.environ))
+
+
+def test_another_cloud_is_refused_by_name(cloud: LocalCloud) -> None:
+    with pytest.raises(lab.CannotEnter, match="'azure'"):
+        lab.enter("azure")
+
+
+def test_on_google_nothing_of_the_local_cloud_is_imported(as_on_google: dict[str, str]) -> None:
+    code = "from helpers import lab; lab.enter('google', 'hands-on'); lab.clean_up()"
+    assert "nothing was there" in python(code, as_on_google)
+
+
+def test_on_google_nothing_is_made_unless_you_say_yes(as_on_google: dict[str, str]) -> None:
+    code = (
+        "from helpers import lab\n"
+        "try: lab.enter('google', 'hands-on', makes={'service': 'mine'})\n"
+        "finally: lab.clean_up()"
+    )
+    said = python(code, as_on_google | {"CONFIRM": ""}, answer="no\n")
+    assert "`mine`" in said, "what will be made is shown before the question"
+    assert "nothing was made" in said
+    assert "No cloud was entered" in said, "clean-up must not touch a cloud that was refused"
+
+
+def test_credentials_of_a_person_are_refused_with_the_remedy(
+    as_on_google: dict[str, str], tmp_path: Path
+) -> None:
+    impersonated = json.loads(Path(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).read_text())
+    person = tmp_path / "adc.json"
+    person.write_text(json.dumps(impersonated["source_credentials"]))
+    environ = as_on_google | {"GOOGLE_APPLICATION_CREDENTIALS": str(person)}
+    said = python("from helpers import lab; lab.enter('google', 'hands-on')", environ)
+    assert "--impersonate-service-account" in said
+
+
+def test_credentials_are_found_where_gcloud_puts_them(
+    as_on_google: dict[str, str], tmp_path: Path
+) -> None:
+    adc = Path(as_on_google.pop("GOOGLE_APPLICATION_CREDENTIALS")).read_text()
+    (tmp_path / "application_default_credentials.json").write_text(adc)
+    code = (
+        "from helpers import auth, lab; lab.enter('google', 'hands-on')\n"
+        "print(auth.claims(auth.id_token('https://a'))['aud'])"
+    )
+    said = python(code, as_on_google | {"CLOUDSDK_CONFIG": str(tmp_path)})
+    assert said.endswith("https://a\n")
+
+
+@pytest.fixture
+def entered(cloud: LocalCloud) -> Iterator[None]:
+    """This process has entered the test's cloud."""
+    before = dict(os.environ)
+    lab.enter()
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def make_service(name: str, labels: dict[str, str]) -> None:
+    container = run_v2.Container(image=IMAGE)
+    run_v2.ServicesClient().create_service(
+        parent=WHERE,
+        service_id=name,
+        service=run_v2.Service(
+            template=run_v2.RevisionTemplate(containers=[container]), labels=labels
+        ),
+    ).result()
+
+
+def test_a_name_that_somebody_else_uses_is_not_overwritten(entered: None) -> None:
+    make_service("taken", {})
+    make_service("mine", lab.labels())
+    lab.enter(makes={"service": "mine"})
+    with pytest.raises(lab.CannotEnter, match="service taken"):
+        lab.enter(makes={"service": "taken"})
+    run_v2.ServicesClient().delete_service(name=f"{WHERE}/services/taken").result()
+    lab.clean_up()
+
+
+def test_clean_up_deletes_what_is_yours_and_nothing_else(entered: None) -> None:
+    make_service("mine", lab.labels())
+    make_service("theirs", {"hands-on-run": "somebody-else"})
+    registry = artifactregistry_v1.ArtifactRegistryClient()
+    for name, labels in {"mine": lab.labels(), "theirs": {}}.items():
+        repository = artifactregistry_v1.Repository(
+            format_=artifactregistry_v1.Repository.Format.DOCKER, labels=labels
+        )
+        registry.create_repository(parent=WHERE, repository_id=name, repository=repository).result()
+    bucket = storage.Client().bucket("hands-on_cloudbuild")
+    bucket.labels = lab.labels()
+    bucket.create()
+    for name, metadata in {"mine": lab.labels(), "theirs": {}}.items():
+        blob = bucket.blob(f"source/{name}.tgz")
+        blob.metadata = metadata
+        blob.upload_from_string(b"x")
+
+    # A new process, as after a kernel that died.
+    python("from helpers import lab; lab.enter(); lab.clean_up()", dict(os.environ))
+
+    services = run_v2.ServicesClient()
+    names = [one.name for one in services.list_services(parent=WHERE)]
+    assert f"{WHERE}/services/theirs" in names
+    assert f"{WHERE}/services/mine" not in names
+    repositories = [one.name for one in registry.list_repositories(parent=WHERE)]
+    assert f"{WHERE}/repositories/theirs" in repositories
+    assert f"{WHERE}/repositories/mine" not in repositories
+    assert [blob.name for blob in bucket.list_blobs()] == ["source/theirs.tgz"]
+
+    bucket.blob("source/theirs.tgz").delete()
+    lab.clean_up()
+    assert storage.Client().lookup_bucket("hands-on_cloudbuild") is None
+    services.delete_service(name=f"{WHERE}/services/theirs").result()
+    registry.delete_repository(name=f"{WHERE}/repositories/theirs").result()
+
+
+def test_what_can_not_be_deleted_is_named_and_the_rest_goes(
+    entered: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_service("stays", lab.labels())
+    make_service("zgoes", lab.labels())
+    original = run_v2.ServicesClient.delete_service
+
+    def refuse_one(self: run_v2.ServicesClient, name: str) -> object:
+        if name.endswith("stays"):
+            raise PermissionError("no")
+        return original(self, name=name)
+
+    monkeypatch.setattr(run_v2.ServicesClient, "delete_service", refuse_one)
+    with pytest.raises(RuntimeError, match=f"service {WHERE}/services/stays: no"):
+        lab.clean_up()
+    monkeypatch.undo()
+    services = run_v2.ServicesClient()
+    with pytest.raises(NotFound):
+        services.get_service(name=f"{WHERE}/services/zgoes")
+    lab.clean_up()
+
+
+def test_waiting_moves_the_local_clock_and_not_yours(
+    outside: dict[str, str], tmp_path: Path
+) -> None:
+    said = python(
+        """
+import datetime, time
+from google.cloud import run_v2
+from helpers import lab
+
+lab.enter()
+
+def hours_ahead():
+    return lab._held.ask("status")["ahead_seconds"] / 3600
+
+started = time.monotonic()
+print(hours_ahead())
+lab.wait(lambda: hours_ahead() >= 24, cloud_time="24h")
+lab.wait(lambda: hours_ahead() >= 24, cloud_time="24h")
+print(hours_ahead(), time.monotonic() - started < 60)
+""",
+        outside | {"LOCALCLOUD_HOME": str(tmp_path / "own")},
+    )
+    assert re.search(r"^0\.0\n24\.0 True$", said, re.MULTILINE), said

@@ -1,0 +1,29 @@
+"""Print what of the lessons is left in the cloud that this runs in, one resource a line.
+
+A lesson labels all that it makes with ``hands-on-run``; what a lesson only stores in a bucket has
+the label in its metadata.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from google.cloud import artifactregistry_v1, run_v2, storage
+
+LABEL = "hands-on-run"
+PROJECT, *REGIONS = sys.argv[1:]
+
+for region in REGIONS:
+    parent = f"projects/{PROJECT}/locations/{region}"
+    for service in run_v2.ServicesClient().list_services(parent=parent):
+        print(service.name)
+    for repository in artifactregistry_v1.ArtifactRegistryClient().list_repositories(parent=parent):
+        if LABEL in repository.labels:
+            print(repository.name)
+client = storage.Client(project=PROJECT)
+for bucket in client.list_buckets():
+    if LABEL in bucket.labels:
+        print(bucket.name)
+    for blob in client.list_blobs(bucket):
+        if LABEL in (blob.metadata or {}):
+            print(f"{bucket.name}/{blob.name}")

@@ -1,0 +1,72 @@
+"""The store: what is acknowledged is kept, and nothing half done is."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from helpers.localcloud.store import Store
+
+
+def test_documents_come_back_in_order_and_page_by_page(tmp_path: Path) -> None:
+    """Lists of the APIs are pages of this one."""
+    store = Store(tmp_path / "db")
+    for name in ("p/b", "p/a", "p/c", "q/a", "pp/a"):
+        store.put("kind", name, {"name": name})
+    assert [name for name, _ in store.list("kind", "p/")] == ["p/a", "p/b", "p/c"]
+    assert [name for name, _ in store.list("kind", "p/", after="p/a", limit=1)] == ["p/b"]
+    assert store.list("other", "p/") == []
+
+
+def test_a_failed_transaction_changes_nothing(tmp_path: Path) -> None:
+    """A refused request must leave no trace."""
+    store = Store(tmp_path / "db")
+    with pytest.raises(RuntimeError), store.transaction():
+        store.put("kind", "a", {})
+        with store.transaction():
+            store.put("kind", "b", {})
+        raise RuntimeError
+    assert store.list("kind") == []
+
+
+def test_counters_survive_and_never_repeat(tmp_path: Path) -> None:
+    """A revision number that comes twice is a revision overwritten."""
+    first = Store(tmp_path / "db")
+    assert [first.count_up("revision", "a") for _ in range(3)] == [1, 2, 3]
+    first.close()
+    assert Store(tmp_path / "db").count_up("revision", "a") == 4
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    """The daemon may die at any moment."""
+    program = f"""
+        from pathlib import Path
+        from helpers.localcloud.store import Store
+        store = Store(Path({str(tmp_path / "db")!r}))
+        for number in range(10**9):
+            store.put("kind", str(number), {{}})
+            print(number, flush=True)
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    acknowledged = [process.stdout.readline() for _ in range(200)]
+    os.kill(process.pid, signal.SIGKILL)
+    acknowledged += process.stdout.readlines()
+    process.wait()
+    process.stdout.close()
+    store = Store(tmp_path / "db")
+    # The very last line may have been cut by the kill.
+    for line in acknowledged[:-1]:
+        assert store.get("kind", line.strip()) == {}
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    """It holds hashes of tokens and everybody's resources."""
+    Store(tmp_path / "db").close()
+    assert (tmp_path / "db").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,15 @@
+"""These tests start what they need from outside, as a user's shell does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.plain import plain_environment
+
+
+@pytest.fixture(autouse=True)
+def outside_any_cloud() -> Iterator[None]:
+    with plain_environment():
+        yield

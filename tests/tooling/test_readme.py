@@ -1,0 +1,52 @@
+"""What the README tells a reader to type exists, and what it shows is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers.course.catalogue import listed
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+TYPED = sorted(set(re.findall(r"`((?:make|localcloud) [a-z-]+)", README)))
+
+
+def test_the_readme_opens_with_what_it_is_and_the_two_commands() -> None:
+    assert README.startswith("# ")
+    opening = README[:900]
+    assert opening.index("notebooks") < opening.index("make run") < opening.index("make lab")
+
+
+@pytest.mark.parametrize(
+    "command", [text.split()[1] for text in TYPED if text.startswith("localcloud")]
+)
+def test_every_localcloud_command_named_exists(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "helpers.localcloud", command, "--help"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_make_targets_told_of_are_those_that_exist() -> None:
+    phony = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = set(" ".join(phony).split()) - {"venv", "$(VENV)"}
+    assert targets == {text.split()[1] for text in TYPED if text.startswith("make")}
+
+
+def test_what_the_readme_links_to_in_the_tree_is_there() -> None:
+    for address in re.findall(r"\]\(([^)]+)\)", README):
+        if not address.startswith("http"):
+            assert (ROOT / address).exists(), address
+
+
+def test_the_date_of_the_last_execution_on_google_is_that_of_the_oldest_lesson() -> None:
+    dates = [lesson.executed for lesson in listed(ROOT / "notebooks")]
+    oldest = "never" if "never" in dates else min(dates)
+    assert f"*Last executed on Google Cloud:* **{oldest}**." in README
