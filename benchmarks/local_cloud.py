@@ -122,9 +122,8 @@ def _new_host(home: Home) -> float:
     for number in range(20):
         host = f"new-{number}.googleapis.com"
         with socket.create_connection(("127.0.0.1", settings.port)) as plain:
-            plain.sendall(
-                f"CONNECT {host}:443 HTTP/1.1\r\nProxy-Authorization: Basic {credential}\r\n\r\n".encode()
-            )
+            head = f"CONNECT {host}:443 HTTP/1.1\r\nProxy-Authorization: Basic {credential}"
+            plain.sendall(f"{head}\r\n\r\n".encode())
             assert plain.recv(4096).startswith(b"HTTP/1.1 200 ")
             began = time.perf_counter()
             with context.wrap_socket(plain, server_hostname=host):

@@ -97,7 +97,8 @@ def follow(client: cloudbuild.CloudBuildClient, build: cloudbuild.Build) -> clou
     session = AuthorizedSession(auth.credentials())
     seen, rest = 0, b""
     bar: tqdm[NoReturn]
-    with tqdm(total=1, desc="Building", bar_format=BAR, file=sys.stdout) as bar:
+    with tqdm(total=1, bar_format=BAR, file=sys.stdout) as bar:
+        bar.set_description_str("Building")
         while True:
             ended = build.status.name in LAST
             answer = session.get(address, headers={"Range": f"bytes={seen}-"})
@@ -114,14 +115,14 @@ def follow(client: cloudbuild.CloudBuildClient, build: cloudbuild.Build) -> clou
             build = client.get_build(project_id=build.project_id, id=build.id)
         if build.status.name == "SUCCESS":
             bar.update((bar.total or 1) - bar.n)
-        bar.set_description(build.status.name)
+        bar.set_description_str(build.status.name)
     if build.status.name != "SUCCESS":
         raise BuildFailed(build)
     return build
 
 
 def _show(bar: tqdm[NoReturn], line: str) -> None:
-    bar.write(line, file=sys.stdout)
+    bar.write(line or " ", file=sys.stdout)  # An empty line would keep the bar's blanks.
     if step := re.match(r"Step (\d+)/(\d+) : ", line):
         bar.n, bar.total = int(step[1]) - 1, int(step[2])
         bar.refresh()

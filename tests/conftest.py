@@ -34,7 +34,7 @@ class LocalCloud:
         """Runs a command inside the cloud; its output is captured."""
         return subprocess.run(
             command, capture_output=True, text=True, timeout=120, check=False, **options
-        )  # type: ignore[call-overload, no-any-return]
+        )  # type: ignore[call-overload]
 
     def localcloud(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs the ``localcloud`` command for this cloud's home."""

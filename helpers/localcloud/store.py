@@ -81,9 +81,7 @@ class Store:
         cursor = self._db.execute("DELETE FROM document WHERE kind = ? AND name = ?", (kind, name))
         return cursor.rowcount > 0
 
-    def list(
-        self, kind: str, prefix: str = "", *, after: str = "", limit: int = -1
-    ) -> Named:
+    def list(self, kind: str, prefix: str = "", *, after: str = "", limit: int = -1) -> Named:
         """Names and documents under a prefix in order of name, from beyond ``after``."""
         rows = self._db.execute(
             "SELECT name, body FROM document WHERE kind = ? AND name > ? AND name >= ?"

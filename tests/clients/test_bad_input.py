@@ -34,6 +34,8 @@ def in_template(**fields: Any) -> dict[str, Any]:
 
 
 FIRST = "service.template.containers[0]"
+HALF = {"percent": 50, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"}
+NO_REVISION = {"percent": 100, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"}
 WRONG: list[tuple[Any, str, str]] = [
     ({"nosuch": 1}, "service", "Cannot find field"),
     ({"labels": "x"}, "service.labels", "Invalid value at 'service.labels'"),
@@ -60,12 +62,10 @@ WRONG: list[tuple[Any, str, str]] = [
     (in_template(scaling={"minInstanceCount": 3, "maxInstanceCount": 2}),
      "service.template.scaling.max_instance_count", "min_instance_count"),
     (in_template(revision="other-1"), "service.template.revision", "prefixed by"),
-    (in_template() | {"traffic": [{"percent": 50, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"}]},
-     "service.traffic", "should be 100"),
-    (in_template() | {"traffic": [
-        {"percent": 100, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"}]},
-     "service.traffic[0].revision", "must be specified if and only if traffic type is"),
-    (in_template() | {"name": "projects/p/locations/l/services/s"}, "service.name", "must be empty"),
+    (in_template() | {"traffic": [HALF]}, "service.traffic", "should be 100"),
+    (in_template() | {"traffic": [NO_REVISION]}, "service.traffic[0].revision",
+     "must be specified if and only if traffic type is"),
+    (in_template() | {"name": "projects/p"}, "service.name", "must be empty"),
     (in_template() | {"labels": {"run.googleapis.com/x": "y"}}, "service.labels",
      "system labels are not supported"),
 ]  # fmt: skip
@@ -99,6 +99,7 @@ NOT_SERVED = [
     ({"template": {"containers": [{"image": HELLO}, {"image": HELLO}]}}, "more than one container"),
     (container(ports=[{"name": "h2c"}]), "h2c"),
     (container(livenessProbe={"httpGet": {}}), "Container.livenessProbe"),
+    (container(startupProbe={"tcpSocket": {"port": 9000}}), "another port"),
     (in_template() | {"iapEnabled": True}, "Service.iapEnabled"),
     (in_template() | {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}, "Service.ingress"),
 ]

@@ -12,7 +12,9 @@ from google.cloud import storage
 from google.cloud.devtools import cloudbuild_v1
 
 from tests.clients.images import archive, request, upload
+from tests.clients.test_run_recorded import call, project_number
 from tests.conftest import REGION, LocalCloud, eventually
+from tests.golden.recorded import differences, load
 
 Status = cloudbuild_v1.Build.Status
 OK = "FROM python:3.12-slim\nCOPY . /app\n"
@@ -140,6 +142,23 @@ def test_a_build_that_takes_too_long_is_timed_out(cloud: LocalCloud, project: st
     """The time-out is the build's own; its step must not go on behind it."""
     build = submit(project, {"Dockerfile": OK + "RUN sleep 600\n"}, timeout={"seconds": 3})
     assert build.status == Status.TIMEOUT
+
+
+def test_a_failed_build_answers_as_recorded(cloud: LocalCloud, project: str) -> None:
+    """The recording: a step that succeeds and a logs bucket that cannot be written."""
+    recorded = load("cloudbuild.v1.build.failed.json")
+    body = {
+        "steps": [{"name": "gcr.io/cloud-builders/docker", "args": ["ps"]}],
+        "timeout": "1800s",
+        "logsBucket": "gs://gcpdiag-gcb1-bucket1-aaaa",
+    }
+    url = f"https://cloudbuild.googleapis.com/v1/projects/{project}/builds"
+    build = call("POST", url, body)["metadata"]["build"]
+    ended = eventually(
+        lambda: call("GET", f"{url}/{build['id']}"), lambda found: "finishTime" in found
+    )
+    known = {"12340005": str(project_number(project)), "gcpdiag-gcb1-aaaa": project}
+    assert differences(recorded, ended, known) == []
 
 
 def test_a_regional_build_lives_in_its_region(cloud: LocalCloud, project: str) -> None:

@@ -145,6 +145,7 @@ def test_a_hard_link_to_a_link_does_not_follow_it(layers: Layers, tmp_path: Path
         (tar(("file", "x" * 5000))[:3000], "not a sound tar archive"),
         (gzip.compress(tar(("file", "x" * 5000)))[:60], "not a sound tar archive"),
     ],
+    ids=["no tar", "half a tar", "half a gzip"],
 )
 def test_a_damaged_layer_is_refused(layers: Layers, data: bytes, reason: str) -> None:
     with pytest.raises(BadLayer, match=reason):

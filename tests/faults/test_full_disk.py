@@ -67,8 +67,19 @@ def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path) -> None:
     script.write_text(SCRIPT)
     inside = 'mount -t tmpfs -o size=120m,mode=700 none "$1" && exec "$2" "$3" "$1"'
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", inside, "sh"]
-        + [str(home), sys.executable, str(script)],
+        [
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            inside,
+            "sh",
+            str(home),
+            sys.executable,
+            str(script),
+        ],
         capture_output=True,
         text=True,
         timeout=120,

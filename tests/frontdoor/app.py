@@ -63,7 +63,9 @@ async def handle(reader, writer, method, target, headers):
         return False
     if path == "/early":
         writer.write(answer(b"early"))
-        return False
+        async for _ in body_parts(reader, fields):
+            pass
+        return True
     if fields.get("expect") == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     digest, size = hashlib.sha256(), 0
@@ -104,6 +106,8 @@ async def handle(reader, writer, method, target, headers):
         writer.write(answer(os.environ["K_REVISION"].encode()))
     elif path == "/cookie":
         writer.write(answer(b"", "200 OK", "Set-Cookie: a=1", "Cache-Control: max-age=60"))
+    elif path == "/twice":
+        writer.write(answer(b"asked") + answer(b"not asked"))
     elif path == "/nothing":
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
     elif path == "/not-modified":

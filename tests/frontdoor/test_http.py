@@ -199,20 +199,23 @@ def test_bodies_arrive_whole(tmp_path: Path, size: int, chunked: bool) -> None:
 
 
 def test_a_body_that_is_sent_while_the_first_instance_starts(tmp_path: Path) -> None:
-    """A cold start must not lose what the client has already sent."""
+    """A cold start loses nothing of an upload, and does not take all of it into memory."""
 
     async def main() -> None:
-        gate = tmp_path / "gate"
+        gate, size = tmp_path / "gate", 30 * MEBIBYTE
         async with world(tmp_path) as cloud:
             await cloud.serve(cloud.revision(env={"START_GATE": str(gate)}))
             client = await cloud.connect()
-            client.send(*host("/request", "POST"), f"Content-Length: {3 * MEBIBYTE}")
-            sending = asyncio.ensure_future(send_all(client, bytes(3 * MEBIBYTE)))
+            client.send(*host("/request", "POST"), f"Content-Length: {size}", body=bytes(size))
             await until(lambda: bool(cloud.processes.started))
+            unsent = client.writer.transport.get_write_buffer_size
+            before = -1
+            while before != unsent():
+                before = unsent()
+                await cloud.get("/", host="unknown")
+            assert before > 10 * MEBIBYTE
             gate.touch()
-            answer = await client.answer()
-            await sending
-            assert json.loads(answer.body)["size"] == 3 * MEBIBYTE
+            assert json.loads((await client.answer()).body)["size"] == size
 
     asyncio.run(main())
 
@@ -341,6 +344,26 @@ def test_connection_close_is_obeyed(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_nothing_is_answered_after_connection_close(tmp_path: Path) -> None:
+    async def scenario(cloud: World, client: Client) -> None:
+        client.send(*host("/revision"), "Connection: close", body=b"GET / HTTP/1.1\r\n\r\n")
+        assert (await client.answer()).status == 200
+        assert await client.is_closed()
+
+    run(tmp_path, scenario)
+
+
+def test_an_answer_nobody_asked_for_reaches_nobody(tmp_path: Path) -> None:
+    """Else every later visitor would get the answer of the one before."""
+
+    async def scenario(cloud: World, client: Client) -> None:
+        for _ in range(3):
+            assert (await client.get("/twice")).body == b"asked"
+            assert (await client.get("/revision")).body == b"hello-00001-abc"
+
+    run(tmp_path, scenario)
+
+
 def test_http_1_0(tmp_path: Path) -> None:
     """An old client gets a body without chunks, ended by the end of the connection."""
 
@@ -366,18 +389,16 @@ def test_pipelined_requests_are_answered_in_order(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-def test_many_pipelined_refusals(tmp_path: Path) -> None:
+def test_many_pipelined_requests_behind_a_slow_one(tmp_path: Path) -> None:
     """However many there are, each is answered."""
 
-    async def main() -> None:
-        async with world(tmp_path) as cloud:
-            await cloud.serve(check_invoker=True)
-            client = await cloud.connect()
-            client.writer.write(f"GET / HTTP/1.1\r\nHost: {HASHED}\r\n\r\n".encode() * 3000)
-            for _ in range(3000):
-                assert (await client.answer()).status == 403
+    async def scenario(cloud: World, client: Client) -> None:
+        client.send(*host("/revision"), body=b"GET / HTTP/1.1\r\nHost: unknown\r\n\r\n" * 3000)
+        assert (await client.answer()).status == 200
+        for _ in range(3000):
+            assert (await client.answer()).status == 404
 
-    asyncio.run(main())
+    run(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
@@ -470,6 +491,21 @@ def test_a_websocket_that_the_app_refuses(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_a_websocket_that_the_front_door_refuses(tmp_path: Path) -> None:
+    """Without a token there is no tunnel either; the next request is read as one."""
+
+    async def main() -> None:
+        async with world(tmp_path) as cloud:
+            await cloud.serve(check_invoker=True)
+            client = await cloud.connect()
+            upgrade = ("Connection: Upgrade", "Upgrade: websocket")
+            client.send(*host("/chat"), *upgrade, body=b"GET / HTTP/1.1\r\nHost: unknown\r\n\r\n")
+            assert (await client.answer()).status == 403
+            assert (await client.answer()).status == 404
+
+    asyncio.run(main())
+
+
 def test_the_end_of_a_websocket_reaches_both_sides(tmp_path: Path) -> None:
     async def scenario(cloud: World, client: Client) -> None:
         key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
@@ -553,7 +589,8 @@ def test_a_broken_off_download_does_not_reach_the_next_visitor(tmp_path: Path) -
         for number in range(5):
             leaving = await cloud.connect()
             leaving.send(*host("/big-stream?40"))
-            assert len(await leaving.head() and await leaving.chunk()) > 0
+            await leaving.head()
+            assert len(await leaving.chunk()) > 0
             leaving.writer.transport.abort()
             await until(lambda: len(cloud.log("requests")) == 2 * number + 1)  # noqa: B023
             assert (await client.get("/revision")).body == b"hello-00001-abc"
@@ -616,6 +653,41 @@ def test_a_slow_client_holds_the_app_back(tmp_path: Path) -> None:
         for _ in range(200):
             assert len(await client.chunk()) > 0
         client.close()
+
+    run(tmp_path, scenario)
+
+
+def test_a_slow_client_does_not_slow_the_next(tmp_path: Path) -> None:
+    """Once the app has sent everything, its connection is free for others."""
+
+    async def scenario(cloud: World, client: Client) -> None:
+        size = 30 * MEBIBYTE
+        client.send(*host(f"/big?{size}"))
+        await client.head()
+        read = 0
+        while not cloud.log("requests"):
+            read += len(await client.reader.read(65536))
+            assert (await cloud.get("/", host="unknown")).status == 404
+        assert read < size
+        assert (await cloud.get("/revision")).status == 200
+        assert len(await client.reader.readexactly(size - read)) == size - read
+
+    run(tmp_path, scenario)
+
+
+def test_a_client_that_sends_and_never_reads(tmp_path: Path) -> None:
+    """Requests are read no further while the first one is being answered."""
+
+    async def scenario(cloud: World, client: Client) -> None:
+        flood = "\r\n".join([*host("/nope"), "", ""]).encode() * 300_000
+        client.send(*host("/gate"), body=flood)
+        await until(lambda: bool(cloud.processes.started))
+        before = -1
+        while before != (unsent := client.writer.transport.get_write_buffer_size()):
+            before = unsent
+            await cloud.get("/", host="unknown")
+        assert before > len(flood) / 2
+        client.writer.transport.abort()
 
     run(tmp_path, scenario)
 

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from helpers.localcloud.engine import Engine
+from helpers.localcloud.frontdoor.journal import Journal
 from helpers.localcloud.frontdoor.model import Limits, Probe, RevisionSpec, StartFailed
+from helpers.localcloud.frontdoor.pool import Pool
 from tests.engine.bench import until
 from tests.frontdoor.world import HASHED, Answer, Process, World, world
 
@@ -510,6 +512,43 @@ def test_a_client_that_leaves_while_it_waits_takes_no_place(tmp_path: Path) -> N
             assert (await waiting).status == 200
             assert held(cloud) == [0]
             assert (await cloud.get("/revision")).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_for_a_crashed_instance_gets_the_next(tmp_path: Path) -> None:
+    """Only the request that was on it is lost."""
+
+    async def scenario() -> None:
+        async with world(tmp_path) as cloud:
+            await cloud.serve(cloud.revision(concurrency=1, max_instances=1))
+            lost = ask(cloud)
+            await until(lambda: held(cloud) == [1])
+            waiting = ask(cloud, "/revision")
+            assert (await cloud.get("/", host="unknown")).status == 404
+            cloud.processes.started[0].kill(signal.SIGKILL)
+            assert (await lost).status == 503
+            assert (await waiting).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_place_given_to_somebody_who_has_just_left_is_free_again(tmp_path: Path) -> None:
+    """However close together both happen, the place must not be lost for good."""
+
+    async def scenario() -> None:
+        async with world(tmp_path) as cloud:
+            revision = cloud.revision(concurrency=1, max_instances=1)
+            journal = Journal(cloud.logs, revision)
+            pool = Pool(revision, cloud.engine, cloud.clock, journal, Limits())
+            instance = await pool.acquire()
+            waiting = asyncio.ensure_future(pool.acquire())
+            await asyncio.wait((waiting,), timeout=0)
+            pool.give_back(instance)
+            waiting.cancel()
+            await asyncio.wait((waiting,))
+            assert pool.take() is instance
+            await pool.close()
 
     asyncio.run(scenario())
 

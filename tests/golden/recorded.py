@@ -10,6 +10,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(\d{3})?Z")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -56,6 +57,7 @@ def _plain(text: str, known: dict[str, str]) -> str:
         return "ETAG"
     text = TIME.sub("TIME", text)
     text = UUID.sub("UUID", text)
+    text = DIGEST.sub("DIGEST", text)
     text = re.sub(r"-(\d{5})-[a-z0-9]{3}\b", r"-\1-xxx", text)
     text = re.sub(r"-[a-z0-9]{10}-([a-z]{2})\.a\.run\.app", r"-HASH-\1.a.run.app", text)
     return text

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from helpers.course.surroundings import environment, own_jupyter, scratch_folder
 from tests.plain import plain_environment
 
 
 @pytest.fixture(autouse=True)
 def outside_any_cloud() -> Iterator[None]:
-    with plain_environment():
+    with (
+        plain_environment(),
+        scratch_folder("lessons-") as folder,
+        environment(own_jupyter(folder)),
+    ):
         yield

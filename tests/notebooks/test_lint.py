@@ -122,7 +122,7 @@ def found(tmp_path: Path, change: Change) -> list[str]:
         (prints("the archive has 12.5 kB"), "a size"),
         (prints("3 MiB"), "a size"),
         (prints("0.8 s"), "a duration"),
-        (prints("took 12 seconds"), "a duration"),
+        (prints("took 1.2 seconds"), "a duration"),
         (prints("1m32s"), "a duration"),
         (prints("http://127.0.0.1:45123/"), "a port"),
         (displays({"text/plain": "", "text/html": "<b>0.8</b> s"}), "a duration"),
@@ -136,7 +136,14 @@ def test_a_rule_sees_what_it_is_for(tmp_path: Path, change: Change, complaint: s
 
 @pytest.mark.parametrize(
     "text",
-    ["timeoutSeconds: 300s", "memory 512Mi", "port 8080", "revision 00001-abc", "python:3.11-slim"],
+    [
+        "timeoutSeconds: 300s",
+        "memory 512Mi",
+        "port 8080",
+        "revision 00001-abc",
+        "python:3.11-slim",
+        "Please try again in 30 seconds.",
+    ],
 )
 def test_settings_may_be_compared(tmp_path: Path, text: str) -> None:
     assert found(tmp_path, prints(text)) == []

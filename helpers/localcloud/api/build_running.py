@@ -137,10 +137,11 @@ class Running:
             self.log.line("TIMEOUT")
             self.log.line("ERROR: context deadline exceeded")
             status, error = "TIMEOUT", StepFailed("", "Build timed out")
-        except OSError as fault:
+        except Exception as fault:
             log.exception("build %s", self.build["id"])
-            self.log.line(f"ERROR: {disk_full(fault)}")
-            status, error = "INTERNAL_ERROR", StepFailed("", str(disk_full(fault)))
+            text = str(disk_full(fault)) if isinstance(fault, OSError) else str(fault)
+            self.log.line(f"ERROR: {text}")
+            status, error = "INTERNAL_ERROR", StepFailed("", text)
         finally:
             name = builds.operation_name(self.place, self.build["id"])
             self.cloud.running_builds.pop(name, None)
@@ -234,6 +235,8 @@ class Running:
             say(f"Already have image (with digest): {step['name']}")
             try:
                 await self._docker(step, folder, say)
+            except BuildStopped:
+                raise StepFailed("", f"{label}: step was stopped") from None
             except BuildFailed:
                 raise StepFailed(
                     "USER_BUILD_STEP", f"{label}: step exited with non-zero status: 1"
@@ -243,8 +246,6 @@ class Running:
                 raise StepFailed(
                     "USER_BUILD_STEP", f"{label}: step exited with non-zero status: 1"
                 ) from None
-            except BuildStopped:
-                raise StepFailed("", f"{label}: step was stopped") from None
         except StepFailed:
             step["status"] = "CANCELLED" if self.cancelled else "FAILURE"
             raise
@@ -252,15 +253,21 @@ class Running:
             step["status"] = "SUCCESS"
         finally:
             step["timing"]["endTime"] = self._now()
-            self.build["results"].setdefault("buildStepImages", []).append("")
+            self.build["results"].setdefault("buildStepImages", []).append(self._builder(name))
             self.build["results"].setdefault("buildStepOutputs", []).append("")
         if several:
             self.log.line(f"Finished Step #{index}")
 
+    def _builder(self, name: str) -> str:
+        """The digest of a builder. Its image is not here, so its name has to stand for it."""
+        return "sha256:" + self.cloud.ids.hex(64, "cloudbuild.builder", name)
+
     async def _docker(self, step: Document, folder: Path, say: Callable[[str], None]) -> None:
         args = step.get("args", [])
         parsed = docker.parse(args[1:] if args[:1] == ["docker"] else args)
-        if parsed.command == "tag":
+        if parsed.command == "ps":
+            say("CONTAINER ID   IMAGE     COMMAND   CREATED   STATUS    PORTS     NAMES")
+        elif parsed.command == "tag":
             self._images[_tagged(parsed.name)] = self._local(parsed.source)
         elif parsed.command == "push":
             self._push(parsed.name)

@@ -25,7 +25,9 @@ ANONYMOUS = "anonymous"
 SCOPE = "registry"
 """The scope of the registry's tokens: no API takes a token that has only this one."""
 
-TOKEN_USERS = ("oauth2accesstoken", "_dcgcloud_token")
+TOKEN_USERS = ("oauth2accesstoken", "_dcgcloud_token", "_token")
+"""Users whose password is an access token; the last one is what ``gcloud container`` sends."""
+
 LIFETIME = 3600
 
 

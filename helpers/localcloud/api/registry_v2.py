@@ -6,6 +6,7 @@ Google adds to tag lists: https://github.com/google/go-containerregistry (pkg/v1
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -45,6 +46,8 @@ _ROUTES = (
 
 Document = dict[str, Any]
 
+log = logging.getLogger(__name__)
+
 
 async def handle(cloud: Cloud, host: str, request: web.BaseRequest) -> web.StreamResponse:
     """Answers one request to a registry host, errors included."""
@@ -55,7 +58,11 @@ async def handle(cloud: Cloud, host: str, request: web.BaseRequest) -> web.Strea
     except ConnectionError:
         raise
     except OSError as error:
+        log.exception("%s https://%s%s", request.method, host, request.path)
         return RegistryRefusal(503, "UNKNOWN", unrecorded.registry_disk(error)).response()
+    except Exception:
+        log.exception("%s https://%s%s", request.method, host, request.path)
+        return RegistryRefusal(500, "UNKNOWN", "Internal error encountered.").response()
 
 
 async def _answer(cloud: Cloud, host: str, request: web.BaseRequest) -> web.StreamResponse:
@@ -150,16 +157,15 @@ def _whole_project(host: str, project: str) -> ImageName:
 async def _get_manifest(ask: Ask) -> web.StreamResponse:
     ask.cloud.repositories.check(ask.caller.principal, DOWNLOAD, ask.name.repository)
     version = ask.cloud.repositories.version(ask.name, ask.reference)
-    response = web.Response(
-        body=ask.cloud.blobs.read(version["digest"]) if ask.request.method == "GET" else b"",
+    # For HEAD, aiohttp sends the length and keeps the body back.
+    return web.Response(
+        body=ask.cloud.blobs.read(version["digest"]),
         headers={
             "Content-Type": version["mediaType"],
             "Docker-Content-Digest": version["digest"],
         }
         | VERSION,
     )
-    response.content_length = version["size"]
-    return response
 
 
 async def _put_manifest(ask: Ask) -> web.StreamResponse:

@@ -127,7 +127,9 @@ class Check:
         self._ports(f"{place}.ports", container.get("ports", []))
         self._limits(f"{place}.resources.limits", container.get("resources", {}).get("limits", {}))
         if "startupProbe" in container:
-            self._probe(f"{place}.startup_probe", container["startupProbe"])
+            ports = container.get("ports") or [{}]
+            port = ports[0].get("containerPort", 8080)
+            self._probe(f"{place}.startup_probe", container["startupProbe"], port)
 
     def _env(self, place: str, env: list[Document]) -> None:
         for index, variable in enumerate(env):
@@ -178,7 +180,7 @@ class Check:
                     " Must be between 128Mi and 32Gi.",
                 )  # fmt: skip
 
-    def _probe(self, place: str, probe: Document) -> None:
+    def _probe(self, place: str, probe: Document, port: int) -> None:
         if "grpc" in probe:
             raise unimplemented("gRPC start-up probes")
         if ("httpGet" in probe) + ("tcpSocket" in probe) != 1:
@@ -198,6 +200,8 @@ class Check:
             raise self.refuse(
                 f"{place}.port", "if specified, must be between 1 and 65535, inclusive."
             )
+        if action.get("port", port) != port:
+            raise unimplemented("a start-up probe on another port than the container's")
 
     def _scaling(self, place: str, scaling: Document) -> None:
         if scaling.get("scalingMode", "AUTOMATIC") == "MANUAL" or scaling.get(

@@ -26,7 +26,7 @@ async def send(
 ) -> web.StreamResponse:
     """Sends an object, or the part that the Range header asks for. Raises StorageError 416.
 
-    ``etag`` is the header to send instead of the object's own.
+    ``etag`` is the XML API's etag; without it the headers are the JSON API's.
     """
     headers = _headers(row, etag)
     path = storage_files.path(cloud, row["file"])
@@ -62,9 +62,12 @@ def _headers(row: Document, etag: str) -> CIMultiDict[str]:
             "X-Goog-Stored-Content-Length": str(row["size"]),
         }
     )
-    headers.add("X-Goog-Hash", f"crc32c={row['crc32c']}")
+    hashes = [f"crc32c={row['crc32c']}"]
     if "md5Hash" in row:
-        headers.add("X-Goog-Hash", f"md5={row['md5Hash']}")
+        hashes.append(f"md5={row['md5Hash']}")
+    # The XML API gives each hash a line of its own; the Python client can't read that.
+    for line in hashes if etag else [",".join(hashes)]:
+        headers.add("X-Goog-Hash", line)
     for field, header in (
         ("contentEncoding", "Content-Encoding"),
         ("contentDisposition", "Content-Disposition"),

@@ -12,7 +12,6 @@ import secrets
 import time
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from .. import unrecorded
@@ -23,6 +22,7 @@ from .rest import read_body
 from .storage_errors import StorageError, invalid
 from .storage_files import Stored
 from .storage_http import json_body, storage_json
+from .storage_multipart import TwoParts
 from .storage_objects import Conditions
 from .storage_resources import object_json
 
@@ -68,31 +68,19 @@ async def _media(call: Call, request: web.BaseRequest, bucket: Document) -> web.
 
 async def _multipart(call: Call, request: web.BaseRequest, bucket: Document) -> web.StreamResponse:
     """The object's metadata as JSON, then its bytes."""
+    parts = TwoParts(request)
+    asked = json_body(await parts.metadata())
+    name = _may_write(call, request, bucket, asked)
+    chosen = storage_objects.fields(asked)
+    chosen.setdefault("contentType", parts.content_type)
+    hashes = _metadata_hashes(asked) | _header_hashes(request)
+    part_id = storage_files.new_part(call.cloud)
     try:
-        parts = aiohttp.MultipartReader(request.headers, request.content)
-        first = await parts.next()
-        if not isinstance(first, aiohttp.BodyPartReader):
-            raise invalid(unrecorded.multipart())
-        asked = json_body(bytes(await first.read()))
-        name = _may_write(call, request, bucket, asked)
-        chosen = storage_objects.fields(asked)
-        second = await parts.next()
-        if not isinstance(second, aiohttp.BodyPartReader):
-            raise invalid(unrecorded.multipart())
-        part_id = storage_files.new_part(call.cloud)
-        try:
-            with storage_files.part_path(call.cloud, part_id).open("wb") as file:
-                while piece := await second.read_chunk(bodies.PIECE):
-                    await call.cloud.in_worker(file.write, piece)
-            if await parts.next() is not None:
-                raise invalid(unrecorded.multipart())
-            chosen.setdefault("contentType", second.headers.get("Content-Type"))
-            hashes = _metadata_hashes(asked) | _header_hashes(request)
-            row = await _insert(call, request, bucket, name, chosen, part_id, hashes)
-        finally:
-            storage_files.drop_part(call.cloud, part_id)
-    except (ValueError, AssertionError) as error:
-        raise invalid(unrecorded.multipart()) from error
+        with storage_files.part_path(call.cloud, part_id).open("wb") as file:
+            await parts.media(call.cloud, file.write)
+        row = await _insert(call, request, bucket, name, chosen, part_id, hashes)
+    finally:
+        storage_files.drop_part(call.cloud, part_id)
     return _inserted(request, bucket, row)
 
 

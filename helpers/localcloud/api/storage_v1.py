@@ -143,6 +143,14 @@ async def get_layout(call: Call, request: web.BaseRequest, bucket: str) -> web.S
     return storage_json(request, body)
 
 
+async def list_managed_folders(
+    call: Call, request: web.BaseRequest, bucket: str
+) -> web.StreamResponse:
+    """managedFolders.list: there are none, because making one is not served."""
+    _bucket(call, request, bucket, "storage.objects.list")
+    return storage_json(request, {"kind": "storage#managedFolders"})
+
+
 async def get_policy(call: Call, request: web.BaseRequest, bucket: str) -> web.StreamResponse:
     """buckets.getIamPolicy."""
     found = _bucket(call, request, bucket, "storage.buckets.getIamPolicy")
@@ -273,6 +281,7 @@ API = Api(
         route("PUT", BUCKET, patch_bucket),
         route("DELETE", BUCKET, delete_bucket),
         route("GET", f"{BUCKET}/storageLayout", get_layout),
+        route("GET", f"{BUCKET}/managedFolders", list_managed_folders),
         route("GET", f"{BUCKET}/iam", get_policy),
         route("PUT", f"{BUCKET}/iam", set_policy),
         route("GET", f"{BUCKET}/iam/testPermissions", test_permissions),
@@ -285,8 +294,14 @@ API = Api(
         route("POST", f"{OBJECT}/compose", storage_copies.compose),
         route("POST", f"{OBJECT}/copyTo/{TARGET}", storage_copies.copy),
         route("POST", f"{OBJECT}/rewriteTo/{TARGET}", storage_copies.rewrite),
-        route("POST", UPLOAD, storage_uploads.upload),
-        route("PUT", UPLOAD, storage_uploads.chunk),
-        route("DELETE", UPLOAD, storage_uploads.cancel),
+        *(
+            route(verb, f"{prefix}{UPLOAD}", handler)
+            for prefix in ("", "/resumable")
+            for verb, handler in (
+                ("POST", storage_uploads.upload),
+                ("PUT", storage_uploads.chunk),
+                ("DELETE", storage_uploads.cancel),
+            )
+        ),
     ],
 )

@@ -20,7 +20,7 @@ from .storage_http import check_parameters, decoded
 from .storage_objects import Conditions, number
 from .storage_resources import object_etag
 
-NOT_BUCKETS = ("storage", "upload", "download", "batch")
+NOT_BUCKETS = ("storage", "upload", "resumable", "download", "batch")
 """First parts of paths that belong to the JSON API."""
 
 _PRECONDITIONS = {

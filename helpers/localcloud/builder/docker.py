@@ -1,4 +1,4 @@
-"""The ``docker`` commands that a build step may give: build, tag and push, with their flags."""
+"""The ``docker`` commands that a build step may give: build, tag, push, ps, with their flags."""
 
 from __future__ import annotations
 
@@ -42,5 +42,6 @@ def parse(args: Sequence[str]) -> argparse.Namespace:
     push = commands.add_parser("push", add_help=False, allow_abbrev=False)
     push.add_argument("name")
 
-    # docker takes its flags before and after the folder.
+    commands.add_parser("ps", add_help=False, allow_abbrev=False)
+
     return parser.parse_args(list(args))

@@ -115,8 +115,7 @@ class Pool:
         instance.idle_since = self._clock.time()
         if self._waiting:
             self._hand_out()
-        if self._draining:
-            self._settle()
+        self._settle()
 
     # Instances
 
@@ -267,7 +266,7 @@ class Pool:
 
     def _settle(self) -> None:
         """While draining: stops the instances that have nothing left to do."""
-        if self._draining and not self._waiting:
+        if self._draining:
             for instance in self.instances:
                 if not instance.requests:
                     self._retire(instance, self._limits.grace)

@@ -33,7 +33,7 @@ class Image:
 
     @property
     def run(self) -> dict[str, Any]:
-        """The part that says what to execute: Entrypoint, Cmd, Env, WorkingDir, User, Labels…"""
+        """The part that says what to execute: Entrypoint, Cmd, Env, WorkingDir, User, Labels."""
         return self.config.get("config") or {}
 
 

@@ -1,0 +1,59 @@
+"""Executing the committed lessons as they are, and looking at what they leave."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+import papermill
+
+from helpers.course.catalogue import Lesson, listed
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+LESSONS = listed(NOTEBOOKS)
+LOCALCLOUD = [sys.executable, "-m", "helpers.localcloud"]
+
+
+def made_by_this_python(notebook: Path) -> bool:
+    version = nbformat.read(notebook, as_version=4).metadata.language_info.version
+    return version.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
+
+
+def nbval(*notebooks: Path) -> subprocess.CompletedProcess[str]:
+    """Execute ``notebooks`` as they are committed and compare what they show."""
+    strict = all(made_by_this_python(notebook) for notebook in notebooks)
+    plain = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_"))}
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *("--nbval" if strict else "--nbval-lax", "--nbval-current-env"),
+            *("--nbval-sanitize-with", str(ROOT / "tests/notebooks/sanitize.cfg")),
+            *(str(notebook) for notebook in notebooks),
+        ],
+        cwd=ROOT,
+        env=plain,
+        capture_output=True,
+        text=True,
+    )
+
+
+def left_in_the_cloud(lessons: Sequence[Lesson]) -> str:
+    """Return the names of the resources that the lessons left, one a line."""
+    parameters = [papermill.inspect_notebook(str(NOTEBOOKS / lesson.file)) for lesson in lessons]
+    regions = {ast.literal_eval(known["region"]["default"]) for known in parameters}
+    projects = {ast.literal_eval(known["project"]["default"]) for known in parameters}
+    assert len(projects) == 1
+    script = str(ROOT / "tests/notebooks/left.py")
+    done = subprocess.run(
+        [*LOCALCLOUD, "exec", "--", sys.executable, script, *projects, *sorted(regions)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
