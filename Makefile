@@ -39,9 +39,10 @@ lint: venv
 
 # Debian packages that only some tests need.
 setup-ci:
-	@command -v skopeo >/dev/null || { \
+	@command -v curl >/dev/null && command -v skopeo >/dev/null || { \
 		$(SUDO) apt-get update -q && \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends skopeo; }
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qy --no-install-recommends curl skopeo; }
 
 venv:
 	@[ -x $(RUN) ] && $(MADE_FROM) | cmp -s - $(VENV)/made-from || $(MAKE) --no-print-directory $(VENV)

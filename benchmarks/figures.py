@@ -17,7 +17,6 @@ from helpers.course.surroundings import scratch_folder
 from . import local_cloud
 from .figure import Figure
 
-
 Measure = Callable[[], Iterator[Figure]]
 
 

@@ -16,7 +16,6 @@ from .clock import Clock
 from .engine import Engine
 from .engine.base import Base
 from .engine.layers import Layers
-from .engine.probe import choose
 from .frontdoor.door import FrontDoor
 from .home import Home
 from .identity.accounts import Accounts
@@ -48,7 +47,7 @@ class Seen:
 class Cloud:
     """The state and the machinery that the APIs work on. One object a daemon."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, engine: Engine) -> None:
         self.home = home
         settings = home.settings()
         self.store = Store(home.database)
@@ -65,7 +64,7 @@ class Cloud:
         self.tokens = Tokens(self.store, self.clock, self.keys, self.accounts)
         self.blobs = Blobs(home.subfolder("blobs"))
         self.layers = Layers(home.subfolder("layers"), self.blobs)
-        self.engine: Engine = choose(home.subfolder("engine"))
+        self.engine = engine
         self.base = Base(home.subfolder("base"), self.layers, self.blobs)
         self.repositories = Repositories(
             self.store, self.clock, self.blobs, self.accounts, self.policies

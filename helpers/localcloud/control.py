@@ -94,7 +94,7 @@ def connect(home: Home, *, start: bool, hold: bool) -> Connection:
 def _start(home: Home, option: str) -> None:
     """Starts a daemon and returns when it answers. Another that is starting will do as well."""
     reader, writer = os.pipe()
-    command = [sys.executable, "-m", "helpers.localcloud.daemon", str(home.folder), str(writer)]
+    command = [sys.executable, "-m", "helpers.localcloud.start", str(home.folder), str(writer)]
     with open(home.daemon_log, "ab", opener=_private) as log:
         process = subprocess.Popen(
             [*command, *option.split()],

@@ -1,8 +1,4 @@
-"""The process that is the local cloud. Started by ``control``; one per home.
-
-Usage: ``python -m helpers.localcloud.daemon HOME READY_FD [--while-held]``. It writes one line to
-READY_FD: ``ready``, ``in use`` or why it cannot start.
-"""
+"""One running cloud with its ways in: the proxy, the gRPC server, the control socket."""
 
 from __future__ import annotations
 
@@ -13,7 +9,8 @@ import json
 import logging
 import os
 import signal
-import sys
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -21,23 +18,24 @@ from typing import Any
 
 import grpc.aio
 
-from .api import builds, operations, run_services
+from .api import builds, operations, run_services, storage_uploads
 from .api.rest import Rest
 from .api.rpc import Rpc
 from .apis import APIS
 from .clock import parse_duration, timestamp
 from .cloud import Cloud
-from .control import HOLD
+from .engine import Engine
 from .gateway.authority import Authority
 from .gateway.hosts import CloudHosts
 from .gateway.proxy import Proxy
 from .gateway.upstream import Upstream
-from .home import Home, HomeInUse
+from .home import Home
 
 LINGER_SECONDS = 10
 """How long a held cloud lives after its last holder has gone."""
 
-log = logging.getLogger(__name__)
+IDLE_SECONDS = 2
+"""How long the first requests have the machine for themselves before images are made for later."""
 
 
 class PortTaken(Exception):
@@ -47,13 +45,13 @@ class PortTaken(Exception):
 class Daemon:
     """One running cloud with its ways in."""
 
-    def __init__(self, home: Home, *, while_held: bool) -> None:
+    def __init__(self, home: Home, choosing: Future[Engine], *, while_held: bool) -> None:
         self.home = home
         self.while_held = while_held
         self.stopped = asyncio.Event()
         self._holders = 0
         self._linger: asyncio.TimerHandle | None = None
-        self.cloud = Cloud(home)
+        self.cloud = Cloud(home, choosing.result())
         settings = home.settings()
         authority = Authority(home.subfolder("ca"))
         authority.write_bundle(home.bundle)
@@ -88,6 +86,7 @@ class Daemon:
         operations.end_interrupted(self.cloud)
         self.cloud.start()
         builds.end_interrupted(self.cloud)
+        storage_uploads.remove_leftovers(self.cloud)
         await run_services.load(self.cloud)
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
@@ -177,44 +176,22 @@ class Daemon:
                 raise ValueError(f"unknown request: {other}")
 
 
-async def _run(home: Home, ready: int, *, while_held: bool) -> None:
-    daemon = Daemon(home, while_held=while_held)
+async def run(
+    home: Home, choosing: Future[Engine], ready: Callable[[], None], *, while_held: bool
+) -> None:
+    """Runs the cloud of a home until it is told to stop; calls ``ready`` once it answers.
+
+    Raises PortTaken, and what choosing the engine raises.
+    """
+    daemon = Daemon(home, choosing, while_held=while_held)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, daemon.stopped.set)
     await daemon.start()
-    _say(ready, "ready")
-    daemon.cloud.warm()
+    ready()
+    loop.call_later(IDLE_SECONDS, daemon.cloud.warm)
     await daemon.stopped.wait()
     await daemon.close()
     # Threads may still be packing a layer. Whatever they write is renamed last, so it can be cut.
     logging.shutdown()
     os._exit(0)
-
-
-def _say(descriptor: int, text: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        os.write(descriptor, text.replace("\n", " ").encode() + b"\n")
-    os.close(descriptor)
-
-
-def main() -> None:
-    """Runs the daemon until it is told to stop."""
-    home, ready = Home(Path(sys.argv[1])), int(sys.argv[2])
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    try:
-        home.lock()
-    except HomeInUse:
-        _say(ready, "in use")
-        sys.exit(1)
-    try:
-        asyncio.run(_run(home, ready, while_held=HOLD in sys.argv))
-    except Exception as error:
-        log.exception("the local cloud ends")
-        with contextlib.suppress(OSError):
-            _say(ready, str(error) or repr(error))
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

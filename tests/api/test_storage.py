@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import quote
 
+import google.auth
 import pytest
 import requests
 from google.api_core import exceptions
+from google.auth.credentials import Credentials
 from google.cloud import storage
 
 from tests.api.calling import Caller
@@ -18,9 +21,16 @@ API = "https://storage.googleapis.com"
 MIB = 1024 * 1024
 
 
+@pytest.fixture(scope="module")
+def credentials(cloud: LocalCloud) -> Credentials:
+    """The application default credentials, with one token for all tests."""
+    found, _ = google.auth.default()
+    return found
+
+
 @pytest.fixture
-def client(project: str) -> storage.Client:
-    return storage.Client(project=project)
+def client(project: str, credentials: Credentials) -> storage.Client:
+    return storage.Client(project=project, credentials=credentials)
 
 
 @pytest.fixture
@@ -28,7 +38,7 @@ def bucket(client: storage.Client, project: str) -> storage.Bucket:
     return client.create_bucket(f"{project}-objects", location="asia-northeast3")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def call(cloud: LocalCloud) -> Caller:
     return Caller(f"{API}/storage/v1")
 
@@ -127,39 +137,36 @@ TRICKS = (
 )
 
 
-@pytest.mark.parametrize("name", TRICKS, ids=range(len(TRICKS)))
-def test_any_name_is_only_a_name(
-    cloud: LocalCloud, bucket: storage.Bucket, call: Caller, name: str
-) -> None:
+def test_any_name_is_only_a_name(cloud: LocalCloud, bucket: storage.Bucket, call: Caller) -> None:
     """No object's name may reach another file, or be mistaken for another object."""
     outside = {path for path in cloud.home.folder.rglob("*") if "objects" not in path.parts}
-    blob = bucket.blob(name)
-    blob.upload_from_string(name)
-    assert names(bucket.list_blobs()) == [name]
-    assert bucket.blob(name).download_as_text() == name
-    url = f"{API}/{bucket.name}/{requests.utils.quote(name, safe='')}"
-    assert call.session.get(url, timeout=10).content == name.encode()
-    blob.delete()
-    assert names(bucket.list_blobs()) == []
+    for name in TRICKS:
+        blob = bucket.blob(name)
+        blob.upload_from_string(name)
+        assert names(bucket.list_blobs()) == [name]
+        assert bucket.blob(name).download_as_text() == name
+        url = f"{API}/{bucket.name}/{quote(name, safe='')}"
+        assert call.session.get(url, timeout=10).content == name.encode()
+        blob.delete()
+        assert names(bucket.list_blobs()) == []
     after = {path for path in cloud.home.folder.rglob("*") if "objects" not in path.parts}
     assert {path.name for path in after - outside} <= {"state.db-wal", "state.db-shm"}
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 1025, "한" * 400, ".", "..", "a\nb", "a\rb", ".well-known/acme-challenge/x"]
-)
-def test_names_that_cloud_storage_refuses(bucket: storage.Bucket, name: str) -> None:
+def test_names_that_cloud_storage_refuses(bucket: storage.Bucket) -> None:
     """A name that works here must work on Google."""
-    with pytest.raises(exceptions.BadRequest):
-        bucket.blob(name).upload_from_string("x")
+    bad = ("x" * 1025, "한" * 400, ".", "..", "a\nb", "a\rb", ".well-known/acme-challenge/x")
+    for name in bad:
+        with pytest.raises(exceptions.BadRequest):
+            bucket.blob(name).upload_from_string("x")
     assert names(bucket.list_blobs()) == []
 
 
-@pytest.mark.parametrize("name", ["ab", "Upper", "-x-", "a" * 64, "goog-x", "my-google", "1.2.3.4"])
-def test_bucket_names_that_cloud_storage_refuses(client: storage.Client, name: str) -> None:
+def test_bucket_names_that_cloud_storage_refuses(call: Caller, project: str) -> None:
     """A bucket's name that works here must work on Google."""
-    with pytest.raises((exceptions.BadRequest, ValueError)):
-        client.create_bucket(name)
+    for name in ("ab", "Upper", "-x-", "a" * 64, "goog-x", "my-google", "1.2.3.4", "a..b", "a/b"):
+        error = call("POST", "b", {"name": name}, status=400, project=project)["error"]
+        assert error["message"] == f"Invalid bucket name: '{name}'"
 
 
 def test_a_bucket_name_belongs_to_one_project(
@@ -368,7 +375,7 @@ def test_a_stranger_is_refused_in_googles_words(
         outsider.bucket(bucket.name).blob("secret").download_as_bytes()
     with pytest.raises(exceptions.Forbidden, match=r"storage.buckets.create .* Google Cloud proj"):
         outsider.create_bucket(f"{project}-mine")
-    with pytest.raises(exceptions.Forbidden, match="storage.objects.create"):
+    with pytest.raises(exceptions.Forbidden, match=r"storage\.objects\.create"):
         outsider.bucket(bucket.name).blob("new").upload_from_string("x")
     policy = bucket.get_iam_policy()
     policy.bindings.append(
@@ -376,14 +383,12 @@ def test_a_stranger_is_refused_in_googles_words(
     )
     bucket.set_iam_policy(policy)
     outsider.bucket(bucket.name).blob("new").upload_from_string("x")
-    with pytest.raises(exceptions.Forbidden, match="storage.objects.delete"):
+    with pytest.raises(exceptions.Forbidden, match=r"storage\.objects\.delete"):
         outsider.bucket(bucket.name).blob("new").upload_from_string("overwritten")
     assert bucket.test_iam_permissions(["storage.objects.get"]) == ["storage.objects.get"]
 
 
-def test_public_objects_are_public_and_others_are_not(
-    bucket: storage.Bucket, project: str
-) -> None:
+def test_public_objects_are_public_and_others_are_not(bucket: storage.Bucket, project: str) -> None:
     """A web page from a bucket, and the switch that keeps buckets private."""
     bucket.blob("page").upload_from_string("hello")
     url = f"{API}/{bucket.name}/page"
@@ -452,55 +457,44 @@ def test_a_log_is_followed_with_ranges(call: Caller, bucket: storage.Bucket) -> 
     assert head.headers["X-Goog-Hash"].startswith("crc32c=")
 
 
-@pytest.mark.parametrize(
-    ("verb", "path", "query", "what"),
-    [
+def test_what_is_not_served_is_refused_by_name(call: Caller, bucket: storage.Bucket) -> None:
+    """Nobody should think that something happened."""
+    refused: list[tuple[str, str, dict[str, str], str]] = [
         ("GET", "b/{}/acl", {}, "GET https://storage.googleapis.com/storage/v1/b/"),
         ("GET", "b/{}/notificationConfigs", {}, "notificationConfigs"),
         ("GET", "b/{}/o", {"matchGlob": "**"}, "matchGlob"),
         ("GET", "b/{}/o", {"softDeleted": "true"}, "soft-deleted"),
-        ("POST", "b", {"project": "{}", "predefinedAcl": "publicRead"}, "predefinedAcl=publicRead"),
+        ("POST", "b", {"project": "x", "predefinedAcl": "publicRead"}, "predefinedAcl=publicRead"),
         ("GET", "b/{}/o/x", {"X-Goog-Signature": "0"}, "signed URLs"),
-    ],
-)
-def test_what_is_not_served_is_refused_by_name(
-    call: Caller, bucket: storage.Bucket, verb: str, path: str, query: dict[str, str], what: str
-) -> None:
-    """Nobody should think that something happened."""
-    error = call(verb, path.format(bucket.name), status=501, **query)["error"]
-    assert what in error["message"]
+    ]
+    for verb, path, query, what in refused:
+        error = call(verb, path.format(bucket.name), status=501, **query)["error"]
+        assert what in error["message"]
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
+def test_features_of_buckets_that_are_not_here_are_refused(call: Caller, project: str) -> None:
+    """A bucket must not claim a policy that nothing enforces."""
+    features: list[dict[str, object]] = [
         {"website": {"mainPageSuffix": "index.html"}},
         {"billing": {"requesterPays": True}},
         {"encryption": {"defaultKmsKeyName": "k"}},
         {"retentionPolicy": {"retentionPeriod": "10"}},
         {"hierarchicalNamespace": {"enabled": True}},
-    ],
-)
-def test_features_of_buckets_that_are_not_here_are_refused(
-    call: Caller, project: str, fields: dict[str, object]
-) -> None:
-    """A bucket must not claim a policy that nothing enforces."""
-    body = {"name": f"{project}-x"} | fields
-    error = call("POST", "b", body, status=501, project=project)["error"]
-    assert next(iter(fields)) in error["message"]
-    assert call("GET", f"b/{project}-x", status=404)
+    ]
+    for fields in features:
+        body = {"name": f"{project}-x"} | fields
+        error = call("POST", "b", body, status=501, project=project)["error"]
+        assert next(iter(fields)) in error["message"]
+        assert call("GET", f"b/{project}-x", status=404)
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
+def test_bad_fields_of_buckets_change_nothing(call: Caller, project: str) -> None:
+    """Bad input gets an error about it, not a crash."""
+    bad: list[dict[str, object]] = [
         {"labels": "x"}, {"labels": {"a": 1}}, {"storageClass": "BEST"}, {"location": "MOON"},
         {"lifecycle": []}, {"softDeletePolicy": {"retentionDurationSeconds": "5"}}, {"name": 7},
-    ],
-)  # fmt: skip
-def test_bad_fields_of_buckets_change_nothing(
-    call: Caller, project: str, fields: dict[str, object]
-) -> None:
-    """Bad input gets an error about it, not a crash."""
-    call("POST", "b", {"name": f"{project}-x"} | fields, status=400, project=project)
-    assert call("GET", f"b/{project}-x", status=404)
+        {"iamConfiguration": {"publicAccessPrevention": "perhaps"}}, {"versioning": True},
+    ]  # fmt: skip
+    for fields in bad:
+        call("POST", "b", {"name": f"{project}-x"} | fields, status=400, project=project)
+        assert call("GET", f"b/{project}-x", status=404)

@@ -31,7 +31,8 @@ def nbval(*notebooks: Path) -> subprocess.CompletedProcess[str]:
     plain = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV_"))}
     return subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist"),
+            *(sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider"),
+            *("-p", "no:xdist"),
             *("--nbval" if strict else "--nbval-lax", "--nbval-current-env"),
             *("--nbval-sanitize-with", str(ROOT / "tests/notebooks/sanitize.cfg")),
             *(str(notebook) for notebook in notebooks),

@@ -34,6 +34,7 @@ HELPERS = (
 LOCAL_CLOUD = (
     "__main__",
     "cli",
+    "start",
     "daemon",
     "apis",
     "entering",

@@ -22,15 +22,26 @@ class Unsatisfiable(Exception):
 
 
 async def receive(cloud: Cloud, request: web.BaseRequest, write: Callable[[bytes], object]) -> None:
-    """Hands a request's body to ``write`` piece by piece. Raises OSError when that fails."""
+    """Hands a request's body to ``write`` piece by piece. Raises OSError when that fails.
+
+    Raises whatever aiohttp does when the body ends too early.
+    """
     piece = bytearray()
-    async for data in request.content.iter_any():
-        piece += data
-        if len(piece) >= PIECE:
-            await cloud.in_worker(write, bytes(piece))
-            piece.clear()
-    if piece:
-        await cloud.in_worker(write, bytes(piece))
+
+    async def hand_over() -> None:
+        ready = bytes(piece)
+        piece.clear()
+        await cloud.in_worker(write, ready)
+
+    try:
+        async for data in request.content.iter_any():
+            piece += data
+            if len(piece) >= PIECE:
+                await hand_over()
+    finally:
+        # What arrived before a connection broke counts too.
+        if piece:
+            await hand_over()
 
 
 def byte_range(header: str, size: int) -> tuple[int, int] | None:
