@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import tarfile
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -24,6 +24,12 @@ from . import builds, operations, storage_objects
 from .builds import DOCKER, Place
 from .rest import disk_full
 from .run_validation import seconds
+
+if sys.version_info >= (3, 12):
+    import tarfile
+else:
+    # The first releases of 3.11 have no safe way to unpack.
+    from backports import tarfile
 
 Document = dict[str, Any]
 
