@@ -64,7 +64,7 @@ async def handle(reader, writer, method, target, headers):
     if path == "/early":
         writer.write(answer(b"early"))
         async for _ in body_parts(reader, fields):
-            pass
+            SEEN["after early"] = True
         return True
     if fields.get("expect") == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -107,9 +107,9 @@ async def handle(reader, writer, method, target, headers):
     elif path == "/cookie":
         writer.write(answer(b"", "200 OK", "Set-Cookie: a=1", "Cache-Control: max-age=60"))
     elif path == "/twice":
-        writer.write(answer(b"asked") + answer(b"not asked"))
+        writer.write(answer(b"asked") + answer(b"not asked")[: int(query)])
     elif path == "/nothing":
-        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
     elif path == "/not-modified":
         writer.write(b"HTTP/1.1 304 Not Modified\r\nETag: x\r\nContent-Length: 5\r\n\r\n")
     elif path == "/hints":

@@ -245,6 +245,10 @@ def test_kinds_of_responses(
             answer = await client.get(target)
             assert (answer.status, answer.body) == (status, body)
             assert headers.items() <= answer.headers.items()
+            assert answer.head.lower().count(b"cache-control") == (target == "/cookie")
+            assert (b"Content-Length" in answer.head) == (
+                status in (304, 404) or target == "/cookie"
+            )
 
     run(tmp_path, scenario)
 
@@ -307,6 +311,7 @@ def test_an_early_answer_does_not_break_the_connection(tmp_path: Path) -> None:
         assert (await client.answer()).body == b"early"
         client.writer.write(b"0123456789")
         assert (await client.get("/revision")).status == 200
+        assert "after early" not in await seen(cloud)
 
     run(tmp_path, scenario)
 
@@ -353,12 +358,13 @@ def test_nothing_is_answered_after_connection_close(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-def test_an_answer_nobody_asked_for_reaches_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [5, 30, 100])
+def test_an_answer_nobody_asked_for_reaches_nobody(tmp_path: Path, size: int) -> None:
     """Else every later visitor would get the answer of the one before."""
 
     async def scenario(cloud: World, client: Client) -> None:
         for _ in range(3):
-            assert (await client.get("/twice")).body == b"asked"
+            assert (await client.get(f"/twice?{size}")).body == b"asked"
             assert (await client.get("/revision")).body == b"hello-00001-abc"
 
     run(tmp_path, scenario)

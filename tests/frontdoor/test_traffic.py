@@ -130,6 +130,17 @@ def test_a_tag_address_never_leads_elsewhere(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_a_tag_that_was_taken_away_leads_nowhere(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with world(tmp_path) as cloud:
+            await split(cloud, 100, 0, "green")
+            await split(cloud, 100, 0, "teal")
+            assert (await cloud.get(host=f"teal---{HASHED}")).body.decode() == GREEN
+            assert (await cloud.get(host=f"green---{HASHED}")).status == 404
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(("number", "revision"), [(0.0, BLUE), (0.599, BLUE), (0.6, GREEN),
                                                   (0.999, GREEN)])  # fmt: skip
 def test_the_split_follows_the_given_chance(tmp_path: Path, number: float, revision: str) -> None:

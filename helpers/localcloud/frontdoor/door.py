@@ -43,7 +43,6 @@ class FrontDoor:
         self.connections: set[Connection] = set()
         self._logs = logs
         self._engine = engine
-        self._served: dict[str, Served] = {}
         self._hosts: dict[str, tuple[Served, str]] = {}
         self._pools: dict[tuple[str, str], Pool] = {}
         self._leaving: set[Pool] = set()
@@ -66,7 +65,6 @@ class FrontDoor:
             pool.serve(spec.revisions[name], dict(spec.labels))
         served = Served(spec, pools)
         self._forget_addresses(spec.name)
-        self._served[spec.name] = served
         for host, tag in served.addresses().items():
             self._hosts[host] = (served, tag)
         self._drain(spec.name, keep=pools)
@@ -74,7 +72,6 @@ class FrontDoor:
     async def remove(self, name: str) -> None:
         """Serves a service no longer; requests that are under way finish."""
         self._forget_addresses(name)
-        self._served.pop(name, None)
         self._drain(name, keep={})
 
     def protocol(self, host: str, scheme: str = "https") -> asyncio.Protocol:

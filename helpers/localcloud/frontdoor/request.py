@@ -210,7 +210,7 @@ class Response:
         cookie = b"set-cookie" in self.fields
         if cookie:
             dropped |= {b"cache-control"}
-        if chunked or self.status == 204:
+        if self.status == 204:
             dropped |= {b"content-length"}
         parts = [b"HTTP/1.1 %d %s\r\n" % (self.status, self.reason)]
         for name, lower, value in self.headers:

@@ -82,7 +82,6 @@ class Upstream(asyncio.Protocol):
         """Ends the receiver's interest; the connection is closed unless it can be used again."""
         assert self._transport is not None
         self._receiver = None
-        self.client_is_slow(False)
         if reuse and self._keep_alive and not self._excess and not self._transport.is_closing():
             self._instance.keep(self)
         else:
