@@ -98,6 +98,8 @@ NOT_SERVED = [
     (in_template(sessionAffinity=True), "RevisionTemplate.sessionAffinity"),
     ({"template": {"containers": [{"image": HELLO}, {"image": HELLO}]}}, "more than one container"),
     (container(ports=[{"name": "h2c"}]), "h2c"),
+    (container(image="nginx"), "images of docker.io"),
+    (container(image="ghcr.io/a/b"), "images of ghcr.io"),
     (container(livenessProbe={"httpGet": {}}), "Container.livenessProbe"),
     (container(startupProbe={"tcpSocket": {"port": 9000}}), "another port"),
     (in_template() | {"iapEnabled": True}, "Service.iapEnabled"),

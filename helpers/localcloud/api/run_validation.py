@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import unrecorded
 from ..errors import GoogleError, invalid, unimplemented
+from ..registry import references
 
 Document = dict[str, Any]
 
@@ -120,6 +121,9 @@ class Check:
                 "must be a container image path in the form [hostname/]repo-path[:tag and/or"
                 " @digest]",
             )
+        host = image.partition("/")[0]
+        if not references.serves(host):
+            raise unimplemented(unrecorded.image_host(host if "." in host else "docker.io"))
         name = container.get("name", "")
         if name and not CONTAINER_NAME.fullmatch(name):
             raise self.refuse(f"{place}.name", "must conform to RFC 1123.")

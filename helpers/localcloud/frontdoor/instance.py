@@ -13,7 +13,7 @@ from .model import RevisionSpec, StartFailed
 from .probe import end_line, until_ready
 from .upstream import Upstream
 
-KEPT_IDLE = 2.0
+KEPT_IDLE = 1.0
 """Seconds that an idle connection is kept. Short: a server with one thread serves nobody else
 while it waits for this connection's next request."""
 
