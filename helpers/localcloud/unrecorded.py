@@ -191,6 +191,11 @@ def malformed_request() -> str:
     return "Your client has issued a malformed or illegal request."
 
 
+def cannot_run(what: str) -> str:
+    """A log line for an instance that this machine could not run."""
+    return f"The local cloud could not run the instance: {what}"
+
+
 def registry_credentials() -> str:
     """A password or token that the docker registry does not take."""
     return "authentication failed: The credential is invalid or has expired."
