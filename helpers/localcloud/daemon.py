@@ -87,6 +87,7 @@ class Daemon:
         self.cloud.start()
         builds.end_interrupted(self.cloud)
         storage_uploads.remove_leftovers(self.cloud)
+        self.cloud.blobs.remove_leftovers()
         await run_services.load(self.cloud)
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
