@@ -200,7 +200,11 @@ async def main():
     if mode == "deaf":
         await asyncio.Event().wait()
     server = await asyncio.start_server(
-        serve, "127.0.0.1", int(os.environ["LISTEN"]), backlog=200, reuse_address=True
+        serve,
+        os.environ.get("HOST", "127.0.0.1"),
+        int(os.environ["LISTEN"]),
+        backlog=200,
+        reuse_address=True,
     )
     print("listening", flush=True)
     await server.serve_forever()
