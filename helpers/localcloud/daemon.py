@@ -86,6 +86,7 @@ class Daemon:
         self.cloud.start()
         builds.end_interrupted(self.cloud)
         storage_uploads.remove_leftovers(self.cloud)
+        self.cloud.blobs.remove_leftovers()
         resumed = await run_services.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
         control = self.home.control
