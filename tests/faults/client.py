@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+import urllib3
 
 from helpers.localcloud.home import Home
 from tests.conftest import REGION
@@ -43,6 +44,19 @@ class Client(requests.Session):
         answer = self.request(method, url, timeout=60, **options)
         answer.raise_for_status()
         return answer.json()
+
+    def bare(self, url: str, headers: list[tuple[str, str]]) -> urllib3.BaseHTTPResponse:
+        """A page, asked for with exactly these headers, be there two of one name."""
+        proxy = urllib3.util.parse_url(self.proxies["https"])
+        with urllib3.ProxyManager(
+            proxy._replace(auth=None).url,
+            proxy_headers=urllib3.make_headers(proxy_basic_auth=proxy.auth),
+            ca_certs=str(self.verify),
+        ) as manager:
+            fields = urllib3.HTTPHeaderDict()
+            for name, value in headers:
+                fields.add(name, value)
+            return manager.request("GET", url, headers=fields, timeout=60, retries=False)
 
     def meets(self, expectation: dict[str, Any]) -> bool:
         """Whether what is read now is what is expected."""
