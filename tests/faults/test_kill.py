@@ -27,6 +27,7 @@ from tests.clients.images import archive
 from tests.conftest import eventually
 from tests.faults import client as client_program
 from tests.faults.client import PARENT, RUN, Client
+from tests.processes import descendants, is_alive
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "5"))
 SEED = int(os.environ.get("KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -49,7 +50,6 @@ def app(environ, start_response):
     return [b"here"]
 """
 Expectation = dict[str, Any]
-Pid = tuple[int, str]
 
 
 class Shop:
@@ -98,30 +98,6 @@ class Shop:
         )
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == []
-
-
-def processes() -> dict[int, tuple[int, str, str]]:
-    """Parent, start time and state of every process."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(") ")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        found[int(path.parent.name)] = (int(fields[1]), fields[19], fields[0])
-    return found
-
-
-def descendants(pid: int) -> list[Pid]:
-    found, family = processes(), {pid}
-    while more := {each for each, (parent, _, _) in found.items() if parent in family} - family:
-        family |= more
-    return [(each, found[each][1]) for each in family]
-
-
-def is_alive(process: Pid) -> bool:
-    now = processes().get(process[0])
-    return now is not None and now[1] == process[1] and now[2] != "Z"
 
 
 @pytest.fixture(scope="module")

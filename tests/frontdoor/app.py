@@ -197,6 +197,9 @@ async def main():
         sys.exit(3)
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "graceful":
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, lambda: (print("goodbye", flush=True), sys.exit()))
     if mode == "deaf":
         await asyncio.Event().wait()
     server = await asyncio.start_server(
