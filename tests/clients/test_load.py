@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
+import signal
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from tests.clients.conftest import Deployed
+from tests.clients.test_scaling import REQUESTS as REQUEST_LOG
+from tests.clients.test_scaling import SYSTEM, log
 from tests.clients.test_traffic import latest, to
-from tests.conftest import LocalCloud
+from tests.conftest import LocalCloud, eventually
+from tests.processes import descendants
 
 REQUESTS = int(os.environ.get("LOAD_REQUESTS", "10000"))
 AT_ONCE = 50
+KILLS = 5
 
 
 @dataclass(frozen=True)
@@ -43,10 +52,11 @@ class Period:
 class Load:
     """Sends requests, so many at once, until it is told to stop and has sent enough."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, method: str = "GET") -> None:
         self.answers: list[Answer] = []
         self.enough = asyncio.Event()
         self._url = f"{url}/revision"
+        self._method = method
         self._waiting: list[tuple[int, asyncio.Event]] = []
         proxy = urlsplit(os.environ["https_proxy"])
         login = (str(proxy.username), str(proxy.password))
@@ -64,7 +74,9 @@ class Load:
     async def _visitor(self, session: aiohttp.ClientSession) -> None:
         while len(self.answers) < REQUESTS or not self.enough.is_set():
             sent = time.monotonic()
-            async with session.get(self._url, ssl=self._tls, **self._proxy) as answer:
+            async with session.request(
+                self._method, self._url, ssl=self._tls, **self._proxy
+            ) as answer:
                 text = await answer.text()
             self.answers.append(Answer(sent, time.monotonic(), answer.status, text))
             if self._waiting and len(self.answers) >= self._waiting[0][0]:
@@ -122,3 +134,66 @@ def test_no_request_is_lost_while_traffic_moves(cloud: LocalCloud, service: Depl
     ]
     assert wrong == []
     assert {answer.text for answer in load.answers} == {a, b, c, d}
+
+
+def instances_of(service: Deployed, daemon: int) -> list[int]:
+    """The process ids of a service's instances, as the machine sees them."""
+    found = []
+    for pid, _ in descendants(daemon):
+        with contextlib.suppress(OSError):
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if b"/app.py" in arguments[:2] and f"K_SERVICE={service.id}".encode() in environ:
+                found.append(pid)
+    return found
+
+
+def moment(entry: dict[str, Any]) -> float:
+    return datetime.fromisoformat(entry["timestamp"]).timestamp()
+
+
+def test_only_requests_in_killed_instances_fail(cloud: LocalCloud, service: Deployed) -> None:
+    """A crash costs the requests that were in that instance, and not one more."""
+    seed = int(os.environ.get("LOAD_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+    print(f"LOAD_SEED={seed}")
+    chance = random.Random(seed)
+    daemon = cloud.control.ask("status")["pid"]
+    uri = service.create(max_instance_request_concurrency=20).uri
+    kills: list[float] = []
+
+    async def scenario() -> Load:
+        load = Load(uri, "POST")  # What may be repeated would hide most failures.
+        sending = asyncio.create_task(load.run())
+        for number in range(1, KILLS + 1):
+            await load.reached(number / (KILLS + 1))
+            if pids := instances_of(service, daemon):
+                kills.append(time.time())
+                os.kill(chance.choice(pids), signal.SIGKILL)
+        load.enough.set()
+        await sending
+        return load
+
+    load = asyncio.run(scenario())
+    assert kills
+    failed = [answer for answer in load.answers if answer.status != 200]
+    entries = eventually(
+        lambda: log(cloud.home, service.id, REQUEST_LOG),
+        lambda entries: len(entries) == len(load.answers),
+    )
+    refused = [entry for entry in entries if entry["httpRequest"]["status"] != 200]
+    assert sorted(entry["httpRequest"]["status"] for entry in refused) == sorted(
+        answer.status for answer in failed
+    )
+    ends = {
+        entry["labels"]["instanceId"]: moment(entry)
+        for entry in log(cloud.home, service.id, SYSTEM)
+        if entry["textPayload"] == "Container terminated on signal 9."
+    }
+    assert len(ends) == len(kills)
+    for entry in refused:
+        end = ends[entry["labels"]["instanceId"]]
+        killed = max(kill for kill in kills if kill <= end)
+        latency = float(entry["httpRequest"]["latency"].removesuffix("s"))
+        assert moment(entry) <= end
+        assert moment(entry) + latency >= killed
+    print(f"{len(kills)} kills, {len(failed)} requests failed of {len(load.answers)}")

@@ -108,6 +108,19 @@ def test_a_crashed_instance_is_replaced(cloud: LocalCloud, service: Deployed) ->
     assert len([text for text in said if text.startswith("Starting new instance.")]) == 2
 
 
+def test_a_request_that_crashes_the_app_is_not_sent_again(
+    cloud: LocalCloud, service: Deployed
+) -> None:
+    """What is ordered once must not be delivered by every instance in turn."""
+    made = service.create()
+    with requests.Session() as session:
+        assert session.get(f"{made.uri}/revision", timeout=30).status_code == 200
+        assert session.post(f"{made.uri}/exit?7", timeout=30).status_code == 503
+        assert session.get(f"{made.uri}/revision", timeout=30).status_code == 200
+    eventually(lambda: log(cloud.home, service.id, REQUESTS), lambda log: len(log) == 3)
+    assert texts(cloud.home, service.id, SYSTEM).count("Container called exit(7).") == 1
+
+
 def test_minimum_instances_are_there_before_a_request(cloud: LocalCloud, service: Deployed) -> None:
     """They are paid for so that nobody waits for a start."""
     service.create(scaling=scaling(low=2))
