@@ -83,12 +83,12 @@ class Daemon:
         self._rpc.add_insecure_port(f"unix:{self._grpc_path}")
         await self._rpc.start()
         self._clock = asyncio.create_task(self.cloud.clock.run())
-        operations.end_interrupted(self.cloud)
         self.cloud.start()
         builds.end_interrupted(self.cloud)
         storage_uploads.remove_leftovers(self.cloud)
         self.cloud.blobs.remove_leftovers()
-        await run_services.load(self.cloud)
+        resumed = await run_services.load(self.cloud)
+        operations.end_interrupted(self.cloud, resumed)
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
             control.unlink()

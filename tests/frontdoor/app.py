@@ -197,10 +197,17 @@ async def main():
         sys.exit(3)
     if mode == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if mode == "graceful":
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, lambda: (print("goodbye", flush=True), sys.exit()))
     if mode == "deaf":
         await asyncio.Event().wait()
     server = await asyncio.start_server(
-        serve, "127.0.0.1", int(os.environ["LISTEN"]), backlog=200, reuse_address=True
+        serve,
+        os.environ.get("HOST", "127.0.0.1"),
+        int(os.environ["LISTEN"]),
+        backlog=200,
+        reuse_address=True,
     )
     print("listening", flush=True)
     await server.serve_forever()

@@ -1,7 +1,7 @@
 """Long-running operations: work that goes on after the answer, kept in the store.
 
-An operation is ``done`` only when its work is. What a stopped daemon left undone ends with an
-error when the cloud starts again.
+An operation is ``done`` only when its work is. What a stopped daemon left undone goes on when the
+cloud starts again, or ends with an error.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from typing import Any
 
 from google.longrunning import operations_pb2
@@ -42,6 +42,11 @@ def start(cloud: Cloud, name: str, metadata: Document, work: Work) -> Document:
     cloud.store.put(KIND, name, document)
     cloud.in_background(_run(cloud, name, work))
     return document
+
+
+def resume(cloud: Cloud, name: str, work: Work) -> None:
+    """Goes on with the work of an operation that an earlier daemon left undone."""
+    cloud.in_background(_run(cloud, name, work))
 
 
 async def _run(cloud: Cloud, name: str, work: Work) -> None:
@@ -114,11 +119,11 @@ def message(document: Document) -> Message:
     return json_format.ParseDict(document, operations_pb2.Operation())
 
 
-def end_interrupted(cloud: Cloud) -> None:
-    """Ends with an error what an earlier daemon left undone."""
+def end_interrupted(cloud: Cloud, resumed: Container[str]) -> None:
+    """Ends with an error what an earlier daemon left undone and this one does not go on with."""
     error = GoogleError("ABORTED", "The local cloud was stopped before this operation ended.")
     for name, document in cloud.store.list(KIND):
-        if not document.get("done"):
+        if not document.get("done") and name not in resumed:
             finish(cloud, name, error=error.rpc_status())
 
 

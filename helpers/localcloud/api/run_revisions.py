@@ -12,10 +12,15 @@ from ..errors import GoogleError
 from ..frontdoor.model import Probe, RevisionSpec, StartFailed
 from ..registry import image as images
 from ..registry.repositories import NoSuchImage, PullDenied
-from .run_validation import quantity, seconds
+from .run_validation import LATEST, quantity, seconds
 
 REVISIONS = "run.revision"
 TEMPLATES = "run.template"
+SUCCEEDED, FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
+ORDER = (
+    "Ready", "Active", "ContainerHealthy", "ContainerReady", "MinInstancesProvisioned",
+    "ResourcesAvailable",
+)  # fmt: skip
 TROUBLESHOOTING = "https://cloud.google.com/run/docs/troubleshooting#container-failed-to-start"
 
 Document = dict[str, Any]
@@ -61,14 +66,17 @@ def delete_all(cloud: Cloud, service: str) -> None:
 
 
 def needed(cloud: Cloud, service: Document) -> str | None:
-    """Makes the revision that a service's template asks for; None if the latest one is that.
+    """Makes the revision that a service's template asks for, and returns its full name.
 
-    Returns the new revision's full name.
+    The latest revision, if it is that one, is to be brought up again when it was interrupted, or
+    when it failed and is to get traffic. None if there is nothing to bring up.
     """
     template = service["template"]
     latest = service.get("latestCreatedRevision")
     if latest is not None and made_from(cloud, latest) == template:
-        return None
+        wanted = any(target["type"] == LATEST for target in service["traffic"])
+        interrupted = "reconciling" in get(cloud, latest)
+        return latest if interrupted or (wanted and failed(cloud, latest)) else None
     name = f"{service['name']}/revisions/{_short_name(cloud, service)}"
     if exists(cloud, name):
         return name
@@ -101,6 +109,67 @@ def needed(cloud: Cloud, service: Document) -> str | None:
         cloud.store.put(REVISIONS, name, revision)
         cloud.store.put(TEMPLATES, name, template)
     return name
+
+
+def failed(cloud: Cloud, name: str) -> Failure | None:
+    """Why a revision cannot serve; None if it can."""
+    revision = get(cloud, name)
+    ready = _condition(revision, "Ready")
+    if ready.get("state") != FAILED:
+        return None
+    short = name.rpartition("/")[2]
+    text = f"Revision '{short}' is not ready and cannot serve traffic. {ready['message']}"
+    condition: Document = {"message": text}
+    condition |= {key: ready[key] for key in ("reason", "revisionReason") if key in ready}
+    return Failure("FAILED_PRECONDITION", text, condition)
+
+
+def _condition(revision: Document, kind: str) -> Document:
+    found = (each for each in revision.get("conditions", []) if each["type"] == kind)
+    return next(found, {})
+
+
+def show_use(cloud: Cloud, service: str, used: set[str]) -> None:
+    """Writes into the revisions of a service which are active and which are retired.
+
+    ``used`` has short names. The form of a retired revision was recorded in 2023.
+    """
+    for name, revision in cloud.store.list(REVISIONS, f"{service}/revisions/"):
+        ready, active = _condition(revision, "Ready"), _condition(revision, "Active")
+        use = name.rpartition("/")[2] in used
+        if ready.get("state") != SUCCEEDED or active.get("state") == (SUCCEEDED if use else FAILED):
+            continue
+        now = timestamp(cloud.clock.now())
+        changes = _conditions_in_use(now) if use else _conditions_retired(now)
+        kept = {each["type"]: each for each in revision["conditions"]}
+        kept.pop("MinInstancesProvisioned", None)
+        merged = kept | changes
+        revision["conditions"] = [merged[kind] for kind in ORDER if kind in merged]
+        _touch(cloud, revision, now)
+
+
+def _conditions_in_use(now: str) -> dict[str, Document]:
+    kinds = ("Ready", "Active", "ContainerHealthy", "ResourcesAvailable")
+    fields: dict[str, Document] = {
+        kind: {"type": kind, "state": SUCCEEDED, "lastTransitionTime": now} for kind in kinds
+    }
+    fields["Active"]["severity"] = "INFO"
+    return fields
+
+
+def _conditions_retired(now: str) -> dict[str, Document]:
+    retired, message = {"revisionReason": "RETIRED"}, {"message": "Revision retired."}
+    missing = {"severity": "INFO", "revisionReason": "MIN_INSTANCES_NOT_PROVISIONED"}
+    fields: dict[str, Document] = {
+        "Ready": {"state": SUCCEEDED} | retired,
+        "Active": {"state": FAILED, "severity": "INFO"} | message | retired,
+        "ContainerHealthy": {"state": "CONDITION_RECONCILING"} | retired,
+        "MinInstancesProvisioned": {"state": FAILED} | missing,
+        "ResourcesAvailable": {"state": "CONDITION_RECONCILING"} | message | retired,
+    }
+    return {
+        kind: {"type": kind, "lastTransitionTime": now} | values for kind, values in fields.items()
+    }
 
 
 def made_from(cloud: Cloud, name: str) -> Document | None:
@@ -203,13 +272,13 @@ def _conclude(cloud: Cloud, revision: Document, failure: Failure | None, importe
     now = timestamp(cloud.clock.now())
 
     def condition(kind: str, **fields: str) -> Document:
-        return {"type": kind, "state": "CONDITION_SUCCEEDED", "lastTransitionTime": now} | fields
+        return {"type": kind, "state": SUCCEEDED, "lastTransitionTime": now} | fields
 
     bad: Document = {}
     if failure is not None:
         prefix = f"Revision '{revision['name'].rpartition('/')[2]}' is not ready and cannot serve"
         text = failure.message.removeprefix(prefix + " traffic. ")
-        bad = {"state": "CONDITION_FAILED"} | failure.condition | {"message": text}
+        bad = {"state": FAILED} | failure.condition | {"message": text}
     missing = failure is not None and "reason" in failure.condition
     ready = condition(
         "ContainerReady", message=f"Container image import completed in {imported:.2f}s."
@@ -221,9 +290,13 @@ def _conclude(cloud: Cloud, revision: Document, failure: Failure | None, importe
         conditions += [condition("ContainerHealthy") | bad, ready, condition("ResourcesAvailable")]
     revision["conditions"] = conditions
     revision["observedGeneration"] = revision["generation"]
+    revision.pop("reconciling", None)
+    _touch(cloud, revision, now)
+
+
+def _touch(cloud: Cloud, revision: Document, now: str) -> None:
     revision["updateTime"] = now
     revision["etag"] = cloud.ids.etag("run.revision", revision["name"], now)
-    revision.pop("reconciling", None)
     cloud.store.put(REVISIONS, revision["name"], revision)
 
 

@@ -7,11 +7,11 @@ one change of a service after another.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -28,6 +28,12 @@ from .run_validation import LATEST
 SERVICES = "run.service"
 SERVICE_TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
 KEPT_AFTER_DELETION = timedelta(days=30)
+IDENTITY = ("name", "uid", "createTime", "creator")
+OBSERVED = (
+    "observedGeneration", "terminalCondition", "conditions", "latestReadyRevision",
+    "latestCreatedRevision", "trafficStatuses", "uri", "urls",
+)  # fmt: skip
+"""What the cloud writes into a service once a change has come through, or has not."""
 
 Document = dict[str, Any]
 
@@ -121,14 +127,9 @@ def update(cloud: Cloud, name: Name, desired: Document, email: str) -> Document:
 
 def changed(cloud: Cloud, old: Document, desired: Document, email: str) -> Document:
     """The document of a service whose desired state is replaced."""
-    kept = (
-        "name", "uid", "createTime", "creator", "observedGeneration", "terminalCondition",
-        "conditions", "latestReadyRevision", "latestCreatedRevision", "trafficStatuses", "uri",
-        "urls",
-    )  # fmt: skip
     document = {
         **desired,
-        **{field: old[field] for field in kept if field in old},
+        **{field: old[field] for field in (*IDENTITY, *OBSERVED) if field in old},
         "generation": str(int(old["generation"]) + 1),
         "lastModifier": email,
         "reconciling": True,
@@ -186,23 +187,42 @@ async def _reconcile(
 ) -> Document | None:
     """Makes what is served follow one stored change. Raises GoogleError if it cannot."""
     async with cloud.lock(str(name)):
-        revision = run_revisions.needed(cloud, snapshot)
+        document = get(cloud, name)
+        # Earlier changes may have come through since this one was stored.
+        snapshot = snapshot | {field: document[field] for field in OBSERVED if field in document}
+        revision = _needed_revision(cloud, name, snapshot)
         configured = timestamp(cloud.clock.now())
         try:
             failure = await _carry_out(cloud, snapshot, revision)
         except Exception:
             log.exception("%s", operation)
             failure = Failure("INTERNAL", "Internal error encountered.", {"reason": "INTERNAL"})
-        document = cloud.store.get(SERVICES, str(name))
-        if document is None:
-            raise not_found(name)
+        document = get(cloud, name)
         _conclude(cloud, document, snapshot, revision, configured, failure)
         with cloud.store.transaction():
             cloud.store.put(SERVICES, str(name), document)
+            if failure is None:
+                run_revisions.show_use(cloud, str(name), _in_use(document))
             operations.update(cloud, operation, _typed(document))
         if failure is not None:
             raise GoogleError(failure.status, failure.message)
         return _typed(document)
+
+
+def _needed_revision(cloud: Cloud, name: Name, snapshot: Document) -> str | None:
+    """The revision that is to be brought up, if any; a new one is the latest from now on."""
+    with cloud.store.transaction():
+        revision = run_revisions.needed(cloud, snapshot)
+        if revision is not None:
+            document = get(cloud, name) | {"latestCreatedRevision": revision}
+            cloud.store.put(SERVICES, str(name), document)
+    return revision
+
+
+def _in_use(document: Document) -> set[str]:
+    """The short names of the revisions that serve, or that the next change may serve."""
+    short = {target.get("revision") for target in document.get("trafficStatuses", [])}
+    return {document["latestReadyRevision"].rpartition("/")[2], *filter(None, short)}
 
 
 async def _carry_out(cloud: Cloud, snapshot: Document, revision: str | None) -> Failure | None:
@@ -255,10 +275,13 @@ async def _route(cloud: Cloud, snapshot: Document, revision: str | None) -> Fail
     """Gives the front door the service's targets and the revisions they need."""
     latest = revision or snapshot["latestReadyRevision"]
     for target in snapshot["traffic"]:
-        if target["type"] != LATEST and not run_revisions.exists(
-            cloud, f"{snapshot['name']}/revisions/{target['revision']}"
-        ):
+        if target["type"] == LATEST:
+            continue
+        name = f"{snapshot['name']}/revisions/{target['revision']}"
+        if not run_revisions.exists(cloud, name):
             return Failure("NOT_FOUND", unrecorded.traffic_without_revision(target["revision"]), {})
+        if failure := run_revisions.failed(cloud, name):
+            return failure
     try:
         await cloud.door.put(_spec(cloud, snapshot, latest))
     except StartFailed as error:
@@ -336,26 +359,24 @@ async def _take_away(cloud: Cloud, name: Name, operation: str) -> Document:
         return _typed(document)
 
 
-async def load(cloud: Cloud) -> None:
-    """Serves again what was served before a restart, and ends what had been begun."""
+async def load(cloud: Cloud) -> set[str]:
+    """Serves again what was served before a restart, and goes on with what had been begun.
+
+    Returns the operations that go on.
+    """
+    resumed = set()
     for full_name, document in cloud.store.list(SERVICES):
         name = Name.parse(full_name)
+        operation = _operation_name(cloud, name, document)
         if "deleteTime" in document:
-            cloud.in_background(_finish_deletion(cloud, name, document))
+            operations.resume(cloud, operation, partial(_take_away, cloud, name, operation))
+            resumed.add(operation)
             continue
         if "trafficStatuses" in document:
             served = document | {"traffic": document["trafficStatuses"]}
             await cloud.door.put(_spec(cloud, served, document["latestReadyRevision"]))
         if document.get("reconciling"):
-            cloud.in_background(_finish_change(cloud, name, document))
-
-
-async def _finish_deletion(cloud: Cloud, name: Name, document: Document) -> None:
-    await _take_away(cloud, name, _operation_name(cloud, name, document))
-
-
-async def _finish_change(cloud: Cloud, name: Name, document: Document) -> None:
-    try:
-        await _reconcile(cloud, name, document, _operation_name(cloud, name, document))
-    except (GoogleError, asyncio.CancelledError):
-        return
+            work = partial(_reconcile, cloud, name, document, operation)
+            operations.resume(cloud, operation, work)
+            resumed.add(operation)
+    return resumed

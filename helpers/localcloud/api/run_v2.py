@@ -152,6 +152,8 @@ async def update_service(call: Call, request: Any) -> Message:
     current = cloud.store.get(SERVICES, str(name))
     if current is None and not request.allow_missing:
         raise run_services.not_found(name)
+    if current is not None and "deleteTime" in current:
+        raise run_services.not_found(name)
     if current is not None:
         run_services.check_etag(current, request.service.etag)
     else:
@@ -244,7 +246,8 @@ async def delete_revision(call: Call, request: Any) -> Message:
     revision = run_revisions.get(cloud, full_name)
     run_services.check_etag(revision, request.etag)
     service = run_services.get(cloud, name)
-    targets = {target.get("revision") for target in service["traffic"]}
+    wanted_or_served = [*service["traffic"], *service.get("trafficStatuses", [])]
+    targets = {target.get("revision") for target in wanted_or_served}
     targets |= {service.get("latestCreatedRevision"), service.get("latestReadyRevision")}
     short = full_name.rpartition("/")[2]
     if targets & {full_name, short}:

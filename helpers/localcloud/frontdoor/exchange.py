@@ -29,6 +29,10 @@ MOST_WAITING = 64 * 1024
 ATTEMPTS = 3
 """How many instances are tried when one after the other turns out to have ended."""
 
+SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+"""Methods of requests that may be sent again when a kept connection turns out to be closed, since
+nobody knows whether the app has begun: RFC 9110, section 9.2.1."""
+
 NO_INSTANCE = "The request was aborted because there was no available instance."
 NOT_STARTED = "The request failed because the instance could not start successfully."
 BROKEN = (
@@ -109,7 +113,8 @@ class Exchange:
         if instance is None:
             return self._in_background(self._reach())
         self._hold(instance)
-        upstream = None if request.has_body else instance.idle_connection()
+        repeatable = request.method in SAFE and not request.has_body
+        upstream = instance.idle_connection() if repeatable else None
         if upstream is None:
             self._in_background(self._reach())
         else:
