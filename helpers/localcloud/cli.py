@@ -124,12 +124,9 @@ def exec(command: tuple[str, ...]) -> None:
             environ.pop(name, None)
         else:
             environ[name] = value
-    try:
-        child = subprocess.Popen(command, env=environ)
-    except FileNotFoundError:
-        raise click.ClickException(f"no such command: {command[0]}") from None
-    except PermissionError:
-        raise click.ClickException(f"not a program: {command[0]}") from None
+    if shutil.which(command[0]) is None:
+        raise click.ClickException(f"no such command: {command[0]}")
+    child = subprocess.Popen(command, env=environ)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
     code = child.wait()

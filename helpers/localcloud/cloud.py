@@ -105,6 +105,8 @@ class Cloud:
         await asyncio.shield(self._samples)
 
     async def _make_samples(self) -> None:
+        if all(self.repositories.find(name) for name in samples.HELLO):
+            return
         image = await samples.build_hello(self.builder)
         for name in samples.HELLO:
             self.repositories.publish(name, image.digest)

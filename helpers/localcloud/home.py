@@ -48,6 +48,11 @@ class Home:
         return self.folder / "ca-bundle.pem"
 
     @property
+    def instance_bundle(self) -> Path:
+        """The same roots for instances, whose users are not the home's owner."""
+        return self.folder / "instance-ca-bundle.pem"
+
+    @property
     def credentials(self) -> Path:
         """Application default credentials for whoever is inside."""
         return self.folder / "adc.json"

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import requests
 from google.api_core import exceptions
-from google.auth.credentials import Credentials
 from google.cloud import artifactregistry_v1 as ar
 from google.cloud.location import locations_pb2
 from google.iam.v1 import iam_policy_pb2, policy_pb2
@@ -106,12 +105,12 @@ def test_answers_have_the_recorded_fields(cloud: LocalCloud, project: str) -> No
 def test_repositories_that_are_refused(client: ar.ArtifactRegistryClient, parent: str) -> None:
     """Wrong input gets Google's code; what is not here is named."""
     create(client, parent)
-    with pytest.raises(exceptions.AlreadyExists, match="the repository already exists"):
+    with pytest.raises(exceptions.Conflict, match="the repository already exists"):
         create(client, parent)
     for name in ("Upper", "-x", "x-", "a" * 64, "gcr.io", ""):
-        with pytest.raises(exceptions.InvalidArgument):
+        with pytest.raises(exceptions.BadRequest):
             create(client, parent, name)
-    with pytest.raises(exceptions.InvalidArgument):
+    with pytest.raises(exceptions.BadRequest):
         create(client, parent, "unformatted", format_="FORMAT_UNSPECIFIED")
     for fields, what in (
         ({"format_": "MAVEN"}, "the format MAVEN"),
@@ -121,7 +120,7 @@ def test_repositories_that_are_refused(client: ar.ArtifactRegistryClient, parent
     ):
         with pytest.raises(exceptions.MethodNotImplemented, match=what):
             create(client, parent, "other", **fields)
-    with pytest.raises(exceptions.PermissionDenied, match="locations/moon"):
+    with pytest.raises(exceptions.Forbidden, match="locations/moon"):
         create(client, parent.replace(REGION, "moon"), "other")
     found = client.list_repositories(parent=parent).repositories
     assert [one.name for one in found] == [f"{parent}/repositories/apps"]
@@ -161,7 +160,7 @@ def test_images_as_docker_images(
     assert shown.image_size_bytes == sum(map(len, image.blobs))
     assert shown.build_time.isoformat().startswith("2026-11-20T10:00:00.123456")
     assert client.get_docker_image(name=shown.name) == shown
-    with pytest.raises(exceptions.InvalidArgument, match="Request contains an invalid argument"):
+    with pytest.raises(exceptions.BadRequest, match="Request contains an invalid argument"):
         client.get_docker_image(name=f"{repository}/dockerImages/team%2Fweb:v1")
     pages = client.list_docker_images(ar.ListDockerImagesRequest(parent=repository, page_size=1))
     assert [len(page.docker_images) for page in pages.pages] == [1, 1]
@@ -218,7 +217,7 @@ def test_a_tag_is_moved_without_a_build(
     version, newer = (f"{package}/versions/{one.digest}" for one in (image, other))
     stable = client.create_tag(parent=package, tag_id="stable", tag=ar.Tag(version=newer))
     assert stable == ar.Tag(name=f"{package}/tags/stable", version=newer)
-    with pytest.raises(exceptions.AlreadyExists):
+    with pytest.raises(exceptions.Conflict):
         client.create_tag(parent=package, tag_id="stable", tag=ar.Tag(version=newer))
     moved = client.update_tag(tag=ar.Tag(name=stable.name, version=version))
     assert client.get_tag(name=stable.name) == moved
@@ -228,7 +227,7 @@ def test_a_tag_is_moved_without_a_build(
     ]
     only = ar.ListTagsRequest(parent=package, filter=f'version="{newer}"')
     assert [tag.name for tag in client.list_tags(only)] == [f"{package}/tags/v2"]
-    with pytest.raises(exceptions.InvalidArgument):
+    with pytest.raises(exceptions.BadRequest):
         client.update_tag(tag=ar.Tag(name=stable.name, version="nonsense"))
     with pytest.raises(exceptions.NotFound):
         client.update_tag(tag=ar.Tag(name=stable.name, version=f"{package}/versions/sha256:0"))
@@ -245,13 +244,13 @@ def test_a_reader_reads_and_nothing_else(
     """The permission error of lesson 02, and its cure."""
     create(client, parent)
     name = f"{parent}/repositories/apps"
-    credentials: Credentials = stranger(project)
+    credentials = stranger(project)
     outsider = ar.ArtifactRegistryClient(credentials=credentials)
     text = (
         "Permission 'artifactregistry.repositories.get' denied on resource"
         f" '//artifactregistry.googleapis.com/{name}' \\(or it may not exist\\)\\."
     )
-    with pytest.raises(exceptions.PermissionDenied, match=text):
+    with pytest.raises(exceptions.Forbidden, match=text):
         outsider.get_repository(name=name)
     member = f"serviceAccount:{credentials.service_account_email}"
     binding = policy_pb2.Binding(role="roles/artifactregistry.reader", members=[member])
@@ -260,7 +259,7 @@ def test_a_reader_reads_and_nothing_else(
     shown = client.get_iam_policy(iam_policy_pb2.GetIamPolicyRequest(resource=name))
     assert list(shown.bindings) == [binding]
     assert outsider.get_repository(name=name).name == name
-    with pytest.raises(exceptions.PermissionDenied):
+    with pytest.raises(exceptions.Forbidden):
         outsider.delete_repository(name=name)
     asked = ["artifactregistry.repositories.get", "artifactregistry.repositories.delete"]
     request = iam_policy_pb2.TestIamPermissionsRequest(resource=name, permissions=asked)

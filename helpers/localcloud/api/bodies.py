@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from aiohttp import web
 
@@ -65,6 +66,10 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
     return first, last
 
 
+def _open(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
 async def send(
     cloud: Cloud,
     request: web.BaseRequest,
@@ -73,10 +78,13 @@ async def send(
     first: int,
     length: int,
 ) -> web.StreamResponse:
-    """Sends a part of a file as a response whose status and headers are set already."""
-    response.content_length = length
-    file = await cloud.in_worker(path.open, "rb")
+    """Sends a part of a file as a response whose status and headers are set already.
+
+    The file is opened before anything else can happen, so it may be deleted from then on.
+    """
+    file = _open(path)
     try:
+        response.content_length = length
         await response.prepare(request)
         if request.method == "HEAD":
             length = 0

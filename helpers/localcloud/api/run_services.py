@@ -289,6 +289,7 @@ def _spec(cloud: Cloud, service: Document, latest: str) -> ServiceSpec:
         check_invoker=not service.get("invokerIamDisabled", False),
         audiences=tuple(service.get("customAudiences", [])),
         default_url=not service.get("defaultUriDisabled", False),
+        labels=service.get("labels", {}),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from .. import unrecorded
-from . import storage_buckets, storage_files, storage_objects
+from . import storage_buckets, storage_errors, storage_files, storage_objects
 from .methods import Call
 from .rest import read_body
 from .storage_errors import StorageError, invalid
@@ -45,9 +45,13 @@ async def compose(
         generation = number({"generation": str(entry.get("generation") or "")}, "generation")
         rows.append(source(call, bucket, str(entry.get("name", "")), generation, conditions)[1])
     chosen = storage_objects.fields(asked.get("destination") or {})
-    stored = await call.cloud.in_worker(
-        storage_files.joined, call.cloud, [row["file"] for row in rows]
-    )
+    try:
+        stored = await call.cloud.in_worker(
+            storage_files.joined, call.cloud, [row["file"] for row in rows]
+        )
+    except FileNotFoundError:
+        # One was replaced or deleted while it was being read.
+        raise storage_errors.no_object(bucket, rows[0]["name"]) from None
     components = sum(row.get("componentCount", 1) for row in rows)
     row = _insert(call, request, place, name, chosen, stored, components)
     return storage_json(request, object_json(place, row))

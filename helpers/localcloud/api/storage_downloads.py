@@ -5,6 +5,7 @@ Headers: recorded answers in https://github.com/google/go-cloud (blob/gcsblob/te
 
 from __future__ import annotations
 
+import re
 import zlib
 from datetime import datetime
 from email.utils import formatdate
@@ -17,6 +18,8 @@ from ..cloud import Cloud
 from . import bodies, storage_files
 from .storage_errors import StorageError
 from .storage_resources import object_etag
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 Document = dict[str, Any]
 
@@ -76,7 +79,7 @@ def _headers(row: Document, etag: str) -> CIMultiDict[str]:
         if field in row:
             headers[header] = row[field]
     for name, value in row.get("metadata", {}).items():
-        if (name + value).isascii() and (name + value).isprintable():
+        if _HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable():
             headers[f"X-Goog-Meta-{name}"] = value
     return headers
 

@@ -134,7 +134,7 @@ def fields(asked: Document) -> Document:
             raise unimplemented(f"the field '{field}' of objects")
     chosen = {field: asked[field] for field in SETTABLE if field in asked}
     for field, value in chosen.items():
-        if not isinstance(value, (str, type(None))) or "\n" in (value or ""):
+        if not isinstance(value, (str, type(None))) or any(one < " " for one in value or ""):
             raise invalid(unrecorded.field_type(field))
     if asked.get("storageClass"):
         if asked["storageClass"] not in storage_buckets.CLASSES:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 PROJECT_READ = ("resourcemanager.projects.get", "resourcemanager.projects.list")
 TOKENS = (
@@ -63,9 +64,15 @@ class Role:
 
     def holds(self, permission: str) -> bool:
         """Whether the role contains a permission."""
-        return any(fnmatchcase(permission, pattern) for pattern in self.grants) and not any(
-            fnmatchcase(permission, pattern) for pattern in self.without
-        )
+        return _holds(self, permission)
+
+
+@lru_cache(4096)
+def _holds(role: Role, permission: str) -> bool:
+    # Asked for every request to a service, and always about the same few pairs.
+    return any(fnmatchcase(permission, pattern) for pattern in role.grants) and not any(
+        fnmatchcase(permission, pattern) for pattern in role.without
+    )
 
 
 ROLES = {

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PART = ".part-"
 
 
 class DigestMismatch(ValueError):
@@ -24,6 +25,11 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+
+    def remove_leftovers(self) -> None:
+        """Deletes what a killed process had half written. Only for whoever starts the cloud."""
+        for part in self.folder.glob(f"{_PART}*"):
+            part.unlink(missing_ok=True)
 
     def path(self, digest: str) -> Path:
         """The file of a digest, whether or not it exists. Raises ValueError if malformed."""
@@ -59,7 +65,7 @@ class BlobWriter:
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
-        descriptor, name = tempfile.mkstemp(prefix=".part-", dir=blobs.folder)
+        descriptor, name = tempfile.mkstemp(prefix=_PART, dir=blobs.folder)
         self._path = Path(name)
         self._file = os.fdopen(descriptor, "wb")
         self._hash = hashlib.sha256()
