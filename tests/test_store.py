@@ -70,3 +70,16 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     """It holds hashes of tokens and everybody's resources."""
     Store(tmp_path / "db").close()
     assert (tmp_path / "db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
+    """SQLite has a word of its own for it, which a caller would take for a defect of the cloud."""
+    store = Store(tmp_path / "db")
+    store.put("kind", "kept", {"a": 1})
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages + 5}")
+    with pytest.raises(OSError, match="No space left on device"), store.transaction():
+        store.put("kind", "kept", {"a": 2})
+        store.put("kind", "large", {"text": "x" * 1_000_000})
+    assert store.list("kind") == [("kept", {"a": 1})]
+    store.put("kind", "small", {})

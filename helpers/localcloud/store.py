@@ -6,7 +6,9 @@ the death of the process; it does not cover the loss of power.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -50,40 +52,49 @@ class Store:
         if self._depth:
             yield
             return
-        self._db.execute("BEGIN IMMEDIATE")
+        self._execute("BEGIN IMMEDIATE")
         self._depth += 1
         try:
             yield
+            self._execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        else:
-            self._db.execute("COMMIT")
         finally:
             self._depth -= 1
 
+    def _execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Runs one statement. A full disk is the same OSError here as for every other file."""
+        try:
+            return self._db.execute(sql, values)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+
     def get(self, kind: str, name: str) -> Document | None:
         """One document, or None."""
-        row = self._db.execute(
+        row = self._execute(
             "SELECT body FROM document WHERE kind = ? AND name = ?", (kind, name)
         ).fetchone()
         return json.loads(row[0]) if row else None
 
     def put(self, kind: str, name: str, body: Document) -> None:
         """Writes a document, in place of the one of that name if there is one."""
-        self._db.execute(
+        self._execute(
             "INSERT OR REPLACE INTO document VALUES (?, ?, ?)",
             (kind, name, json.dumps(body, separators=(",", ":"))),
         )
 
     def delete(self, kind: str, name: str) -> bool:
         """Deletes a document and says whether there was one."""
-        cursor = self._db.execute("DELETE FROM document WHERE kind = ? AND name = ?", (kind, name))
+        cursor = self._execute("DELETE FROM document WHERE kind = ? AND name = ?", (kind, name))
         return cursor.rowcount > 0
 
     def list(self, kind: str, prefix: str = "", *, after: str = "", limit: int = -1) -> Named:
         """Names and documents under a prefix in order of name, from beyond ``after``."""
-        rows = self._db.execute(
+        rows = self._execute(
             "SELECT name, body FROM document WHERE kind = ? AND name > ? AND name >= ?"
             " AND name < ? ORDER BY name LIMIT ?",
             (kind, after, prefix, prefix + "\U0010ffff", limit),
@@ -92,7 +103,7 @@ class Store:
 
     def count_up(self, kind: str, name: str) -> int:
         """Adds one to a counter and returns it; the first answer is 1. Survives deletions."""
-        row = self._db.execute(
+        row = self._execute(
             "INSERT INTO counter VALUES (?, ?, 1)"
             " ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
             (kind, name),
@@ -101,16 +112,15 @@ class Store:
 
     def append_entries(self, entries: Sequence[Entry]) -> None:
         """Writes log entries: time (seconds since 1970), project, log name, body."""
-        self._db.executemany(
-            "INSERT INTO entry (time, project, log, body) VALUES (?, ?, ?, ?)",
-            [(when, project, log, json.dumps(body)) for when, project, log, body in entries],
-        )
+        sql = "INSERT INTO entry (time, project, log, body) VALUES (?, ?, ?, ?)"
+        for when, project, log, body in entries:
+            self._execute(sql, (when, project, log, json.dumps(body)))
 
     def entries(
         self, project: str, log: str = "", *, after: int = 0, limit: int = 1000
     ) -> Numbered:
         """Log entries of a project in the order they were written, with their row numbers."""
-        rows = self._db.execute(
+        rows = self._execute(
             "SELECT id, body FROM entry WHERE project = ? AND (? = '' OR log = ?) AND id > ?"
             " ORDER BY id LIMIT ?",
             (project, log, log, after, limit),
