@@ -49,8 +49,11 @@ class Home:
 
     @property
     def instance_bundle(self) -> Path:
-        """The same roots for instances, whose users are not the home's owner."""
-        return self.folder / "instance-ca-bundle.pem"
+        """The same roots for instances, whose users are not the home's owner.
+
+        Any user may read the file itself, but none gets through the home's folder to it.
+        """
+        return self.subfolder("ca") / "instances.pem"
 
     @property
     def credentials(self) -> Path:
