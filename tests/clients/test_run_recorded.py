@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -109,3 +110,52 @@ def test_a_program_that_runs_and_never_listens_fails_by_its_probe(
     url = f"https://run.googleapis.com/v2/{answer['name']}"
     done = eventually(lambda: call("GET", url), lambda found: found.get("done"))
     assert "failed to start and listen on the port" in done["error"]["message"]
+
+
+def test_changing_and_deleting_a_service_answer_as_recorded(
+    cloud: LocalCloud, project: str
+) -> None:
+    """What stays and what moves, as traffic of 2024-08-15 in k8s-config-connector has it."""
+    parent = f"{RUN}/projects/{project}/locations/us-central1"
+    container: dict[str, Any] = {"image": "gcr.io/cloudrun/hello"}
+    body = {"template": {"containers": [container]}}
+    made = finished(call("POST", f"{parent}/services?serviceId=recorded", body))
+    container["env"] = [{"name": "FOO", "value": "bar"}]
+    patched = call("PATCH", f"{parent}/services/recorded", body)
+    assert "done" not in patched
+    pending = patched["metadata"]
+    assert (pending["generation"], pending["observedGeneration"]) == ("2", "1")
+    assert pending["terminalCondition"] == made["terminalCondition"] | {
+        "state": "CONDITION_PENDING"
+    }
+    for kept in ("conditions", "latestReadyRevision", "uri", "createTime", "creator"):
+        assert pending[kept] == made[kept]
+    assert pending["etag"] != made["etag"]
+    changed = finished(patched)
+    assert (changed["generation"], changed["observedGeneration"]) == ("2", "2")
+    assert changed["updateTime"] == pending["updateTime"]
+    assert changed["conditions"][1] == made["conditions"][1]
+    assert changed["conditions"][0] != made["conditions"][0]
+
+    deleting = call("DELETE", f"{parent}/services/recorded")
+    leaving = deleting["metadata"]
+    assert leaving["generation"] == "3"
+    assert leaving["deleteTime"] == leaving["updateTime"]
+    month = datetime.fromisoformat(leaving["expireTime"]) - datetime.fromisoformat(
+        leaving["deleteTime"]
+    )
+    assert month.days == 30
+    gone = finished(deleting)
+    assert gone["observedGeneration"] == "3"
+    assert gone["updateTime"] > gone["deleteTime"]
+    assert gone["terminalCondition"]["lastTransitionTime"] == gone["updateTime"]
+    assert gone["conditions"] == changed["conditions"]
+    assert "reconciling" not in gone
+
+
+def finished(operation: Any) -> Any:
+    """The service in an operation's response, once it is done."""
+    url = f"https://run.googleapis.com/v2/{operation['name']}"
+    done = eventually(lambda: call("GET", url), lambda found: found.get("done"))
+    assert done["metadata"] == done["response"]
+    return done["response"]

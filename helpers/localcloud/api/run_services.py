@@ -142,12 +142,12 @@ def changed(cloud: Cloud, old: Document, desired: Document, email: str) -> Docum
 
 def delete(cloud: Cloud, name: Name, email: str) -> Document:
     """Marks a service deleted and starts taking it away; returns the operation."""
-    now = cloud.clock.now()
     with cloud.store.transaction():
         document = get(cloud, name)
         document = changed(cloud, document, document, email)
         document["deleteTime"] = document["updateTime"]
-        document["expireTime"] = timestamp(now + KEPT_AFTER_DELETION)
+        deleted = datetime.fromisoformat(document["deleteTime"])
+        document["expireTime"] = timestamp(deleted + KEPT_AFTER_DELETION)
         cloud.store.put(SERVICES, str(name), document)
         operation = _operation_name(cloud, name, document)
         return operations.start(
