@@ -26,10 +26,12 @@ from .clock import parse_duration, timestamp
 from .cloud import Cloud
 from .engine import Engine
 from .gateway.authority import Authority
+from .gateway.entrance import Entrance
 from .gateway.hosts import CloudHosts
 from .gateway.proxy import Proxy
 from .gateway.upstream import Upstream
 from .home import Home
+from .surroundings import Around
 
 LINGER_SECONDS = 10
 """How long a held cloud lives after its last holder has gone."""
@@ -55,10 +57,14 @@ class Daemon:
         settings = home.settings()
         authority = Authority(home.subfolder("ca"))
         authority.write_bundle(home.bundle)
+        authority.write_bundle(home.instance_bundle, mode=0o644)
         rest = Rest(self.cloud, APIS)
         self._grpc_path = str(Path(settings.runtime) / "grpc")
         self.hosts = CloudHosts(self.cloud, rest, self._grpc_path)
         self.proxy = Proxy(authority, self.hosts, Upstream.found(), settings.secret)
+        self.cloud.door.around = Around(
+            self.cloud, Entrance(authority, self.hosts), home.instance_bundle
+        )
         self._rpc = grpc.aio.server()
         self._rpc.add_generic_rpc_handlers((Rpc(self.cloud, APIS),))
         self._clock: asyncio.Task[None] | None = None

@@ -48,6 +48,14 @@ class Home:
         return self.folder / "ca-bundle.pem"
 
     @property
+    def instance_bundle(self) -> Path:
+        """The same roots for instances, whose users are not the home's owner.
+
+        Any user may read the file itself, but none gets through the home's folder to it.
+        """
+        return self.subfolder("ca") / "instances.pem"
+
+    @property
     def credentials(self) -> Path:
         """Application default credentials for whoever is inside."""
         return self.folder / "adc.json"

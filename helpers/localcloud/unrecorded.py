@@ -345,3 +345,43 @@ def tag_id() -> str:
 def tag_exists() -> str:
     """Creating a tag that exists."""
     return "the tag already exists"
+
+
+def metadata_flavor() -> str:
+    """A request to the metadata server without the header that every one must have."""
+    return 'Missing required header "Metadata-Flavor": "Google"\n'
+
+
+def metadata_forwarded() -> str:
+    """A request to the metadata server that somebody has passed on."""
+    return "Request not allowed: it has a header X-Forwarded-For.\n"
+
+
+def metadata_method() -> str:
+    """A request that would change something on the metadata server."""
+    return "The metadata server answers GET and HEAD only.\n"
+
+
+def metadata_path(path: str) -> str:
+    """A path that the metadata server does not have."""
+    return f"Not found: {path}\n"
+
+
+def metadata_waiting() -> str:
+    """A request to wait until a value changes; of an instance of Cloud Run none ever does."""
+    return "wait_for_change is not served.\n"
+
+
+def metadata_audience() -> str:
+    """A request for an ID token for nobody."""
+    return "non-empty audience parameter required\n"
+
+
+def metadata_format() -> str:
+    """A request for an ID token of an unknown form."""
+    return "format must be standard or full.\n"
+
+
+def metadata_account(email: str) -> str:
+    """A request for a token of an account that was disabled or deleted."""
+    return f"Service account {email} is disabled or does not exist.\n"

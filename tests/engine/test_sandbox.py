@@ -559,3 +559,29 @@ def test_the_reason_of_a_user_or_folder_that_is_not_there(
             assert str(refusal.value) == message
 
     asyncio.run(main())
+
+
+def test_datagrams_are_answered_where_an_address_is_listed(bench: Bench) -> None:
+    """Without them no program resolves a name: many ask over UDP alone."""
+
+    async def main() -> None:
+        program = (
+            "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.settimeout(5)\n"
+            "s.sendto(b'not this', ('169.254.169.254', 53))\n"
+            "s.sendto(b'question', ('169.254.169.254', 53)); print(s.recv(100).decode())\n"
+            "print(open('/etc/resolv.conf').read().strip())\n"
+            "try: s.sendto(b'question', ('8.8.8.8', 53))\n"
+            "except OSError as error: print(error.strerror)"
+        )
+
+        def answer(data: bytes) -> bytes:
+            return b"" if data == b"not this" else b"answer to " + data
+
+        datagrams = {("169.254.169.254", 53): answer}
+        assert await bench.output_of("python3", "-c", program, datagrams=datagrams) == [
+            "answer to question",
+            "nameserver 169.254.169.254",
+            "Network is unreachable",
+        ]
+
+    asyncio.run(main())

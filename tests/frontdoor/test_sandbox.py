@@ -6,13 +6,14 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.localcloud.frontdoor.model import Limits, RevisionSpec, StartFailed
+from helpers.localcloud.frontdoor.model import Limits, RevisionSpec, StartFailed, Surroundings
 from tests.engine.bench import Bench, until
 from tests.frontdoor.world import World, world
 
@@ -134,5 +135,37 @@ def test_an_app_that_takes_too_much_memory(bench: Bench, tmp_path: Path) -> None
             )
             assert f"Container terminated on signal {signal.SIGKILL:d}." in cloud.texts()
             assert (await cloud.get("/")).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_what_is_around_an_instance_does_not_override_its_revision(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Who names roots of their own, as for a database, keeps them; each instance has its id."""
+
+    async def scenario() -> None:
+        async with sandboxed(bench, tmp_path) as cloud:
+            told: list[str] = []
+
+            def around(revision: RevisionSpec, instance: str) -> Surroundings:
+                told.append(instance)
+                roots = {"SSL_CERT_FILE": "/ours", "REQUESTS_CA_BUNDLE": "/ours", "PORT": "1"}
+                return Surroundings(env=roots, binds={"/bound": tmp_path})
+
+            cloud.door.around = around
+            show = (
+                "import os; print(*(os.environ[name] for name in"
+                " ('SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'PORT')), os.path.isdir('/bound'))"
+            )
+            spec = revision(cloud, bench, "python3", "-c", show)
+            spec = replace(spec, env={**spec.env, "SSL_CERT_FILE": "/theirs"})
+            with pytest.raises(StartFailed):
+                await cloud.door.check(spec)
+            assert cloud.texts("stdout") == ["/theirs /ours 8080 True"]
+            await cloud.serve(revision(cloud, bench))
+            await cloud.get("/")
+            [instance] = cloud.door.instances(revision(cloud, bench))
+            assert instance.id in told
 
     asyncio.run(scenario())

@@ -36,6 +36,7 @@ LOCAL_CLOUD = (
     "cli",
     "start",
     "daemon",
+    "surroundings",
     "apis",
     "entering",
     "gateway",

@@ -51,7 +51,8 @@ class ContainerSpec:
     ``port`` is the TCP port the program is told to listen on. ``memory`` is the limit in bytes.
     ``reach`` maps each address that exists for the container (beside its own loopback) to a
     function that is called, on the event loop, with every connection the container opens to it.
-    Whatever is not listed is unreachable.
+    ``datagrams`` maps each UDP address that exists to a function that gives the answer to one
+    datagram, empty for none. Whatever is not listed is unreachable.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ContainerSpec:
     cpu: float = 1.0
     on_output: OnOutput = lambda stream, line: None
     reach: Mapping[Address, Callable[[socket.socket], None]] = field(default_factory=dict)
+    datagrams: Mapping[Address, Callable[[bytes], bytes]] = field(default_factory=dict)
     binds: Mapping[str, Path] = field(default_factory=dict)
 
 

@@ -19,6 +19,9 @@ from .holder import memory
 from .holder.network import INSTANCE
 
 Accept = Callable[[socket.socket], None]
+Answer = Callable[[bytes], bytes]
+
+LONGEST_DATAGRAM = 65535
 
 LONGEST_LINE = 256 * 1024
 """Bytes: a longer line of output is delivered in pieces."""
@@ -43,11 +46,13 @@ class Box:
         on_output: OnOutput,
         port: int = 0,
         reach: Mapping[Address, Accept] = MappingProxyType({}),
+        datagrams: Mapping[Address, Answer] = MappingProxyType({}),
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[Exit] = self._loop.create_future()
         self._port = port
         self._reach = reach
+        self._datagrams = datagrams
         self._lines = _Lines(on_output)
         self._control, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
@@ -150,9 +155,14 @@ class Box:
         passed = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         if "listeners" in message:
             self._listeners = passed
-            for listener, accept in zip(passed, self._reach.values(), strict=True):
-                listener.setblocking(False)
+            for each in passed:
+                each.setblocking(False)
+            # The holder passes the listeners first.
+            receivers = passed[len(self._reach) :]
+            for listener, accept in zip(passed, self._reach.values(), strict=False):
                 self._loop.add_reader(listener, self._accept, listener, accept)
+            for receiver, answer in zip(receivers, self._datagrams.values(), strict=True):
+                self._loop.add_reader(receiver, self._answer, receiver, answer)
         elif "sockets" in message:
             self._pool += passed
             self._answer_waiters()
@@ -189,6 +199,12 @@ class Box:
             self._loop.call_exception_handler(
                 {"message": f"{accept} failed with a container's connection", "exception": error}
             )
+
+    def _answer(self, receiver: socket.socket, answer: Answer) -> None:
+        with contextlib.suppress(OSError):  # Nobody waits for the answer any more.
+            data, sender = receiver.recvfrom(LONGEST_DATAGRAM)
+            if reply := answer(data):
+                receiver.sendto(reply, sender)
 
     def _answer_waiters(self) -> None:
         if self._asked is not None and not self._asked.done():

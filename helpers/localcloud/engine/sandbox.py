@@ -20,6 +20,7 @@ from .program import find, user
 from .tree import Tree, clean
 
 METADATA = ("169.254.169.254", 80)
+NAME_SERVER = ("169.254.169.254", 53)
 MOUNT_OPTIONS = 3900
 """Bytes that the kernel takes for the options of a mount, 4,095, less what is not paths."""
 
@@ -28,7 +29,8 @@ SEALED = ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr")
 
 LOCALHOST = "127.0.0.1 localhost\n::1 localhost\n"
 METADATA_NAMES = "169.254.169.254 metadata.google.internal metadata\n"
-NO_NAMES = "nameserver 169.254.169.254\noptions timeout:1 attempts:1\n"
+NAMES = "nameserver 169.254.169.254\n"
+NO_NAMES = f"{NAMES}options timeout:1 attempts:1\n"
 BUILD_CAPABILITIES = tuple(
     word
     for name in ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
@@ -59,6 +61,8 @@ class Sandbox:
         files = {"/etc/hosts": LOCALHOST, "/etc/resolv.conf": NO_NAMES}
         if METADATA in spec.reach:
             files["/etc/hosts"] += METADATA_NAMES
+        if NAME_SERVER in spec.datagrams:
+            files["/etc/resolv.conf"] = NAMES
         order = self._order(tree, spec.command, _Mounts(tree, files, spec.binds))
         order["arguments"] = [
             *self._lowers(spec.rootfs, ""),
@@ -69,7 +73,8 @@ class Sandbox:
         order["memory"] = spec.memory
         order["network"] = True
         order["addresses"] = [(str(IPv4Address(host)), port) for host, port in spec.reach]
-        box = self._remembered(Box(spec.on_output, spec.port, spec.reach))
+        order["datagrams"] = [(str(IPv4Address(host)), port) for host, port in spec.datagrams]
+        box = self._remembered(Box(spec.on_output, spec.port, spec.reach, spec.datagrams))
         await box.start(order)
         return box
 
@@ -141,6 +146,7 @@ class Sandbox:
             "memory": 0,
             "name": f"localcloud-{secrets.token_hex(8)}",
             "addresses": [],
+            "datagrams": [],
         }
 
     def _lowers(self, rootfs: Rootfs, others: str) -> list[str]:

@@ -25,8 +25,15 @@ BUNDLES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
-LOADED_BY_NAME = ("libnss_files.so.2", "libnss_dns.so.2", "libgcc_s.so.1", "libstdc++.so.6")
-"""Libraries that the C library or a wheel opens at run time, so that ldd does not show them."""
+LOADED_BY_NAME = (
+    *("libnss_files.so.2", "libnss_dns.so.2", "libgcc_s.so.1", "libstdc++.so.6"),
+    *("libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libutil.so.1"),
+    *("libresolv.so.2", "libanl.so.1"),
+)
+"""Libraries that the C library opens at run time, and those that a wheel may count upon.
+
+The latter: https://peps.python.org/pep-0599/ (2026-11-24).
+"""
 
 PASSWD = """\
 root:x:0:0:root:/root:/bin/sh

@@ -14,7 +14,7 @@ from ..logs import Logs
 from .connection import Connection
 from .invoker import Invoker
 from .journal import Journal
-from .model import InstanceView, Limits, RevisionSpec, ServiceSpec
+from .model import Around, InstanceView, Limits, RevisionSpec, ServiceSpec, nothing_around
 from .pool import Pool
 from .traffic import Served
 
@@ -22,7 +22,8 @@ from .traffic import Served
 class FrontDoor:
     """All services that are being served, with their instances.
 
-    ``limits`` may be changed at any time. ``random`` decides how traffic is split: a function that
+    ``limits`` may be changed at any time, and ``around``, which says what new instances find around
+    them. ``random`` decides how traffic is split: a function that
     gives a number from 0 up to 1.
     """
 
@@ -38,6 +39,7 @@ class FrontDoor:
     ) -> None:
         self.clock = clock
         self.limits = Limits()
+        self.around: Around = nothing_around
         self.invoker = Invoker(tokens, policies)
         self.random = random
         self.connections: set[Connection] = set()
@@ -102,7 +104,10 @@ class FrontDoor:
         key = _key(revision)
         if key not in self._pools:
             journal = Journal(self._logs, revision)
-            self._pools[key] = Pool(revision, self._engine, self.clock, journal, self.limits)
+            self._pools[key] = Pool(
+                *(revision, self._engine, self.clock, journal, self.limits),
+                lambda revision, instance: self.around(revision, instance),
+            )
         return self._pools[key]
 
     def _drain(self, service: str, keep: dict[str, Pool]) -> None:

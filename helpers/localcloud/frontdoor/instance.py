@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..engine import CannotStart, Command, Container, ContainerSpec, Engine, Exit
 from ..unrecorded import cannot_run
 from .journal import Journal
-from .model import RevisionSpec, StartFailed
+from .model import RevisionSpec, StartFailed, Surroundings
 from .probe import end_line, until_ready
 from .upstream import Upstream
 
@@ -45,10 +45,10 @@ class Instance:
         self._sweep: asyncio.TimerHandle | None = None
         self._sampled = 0.0
 
-    async def start(self, engine: Engine) -> None:
+    async def start(self, engine: Engine, around: Surroundings) -> None:
         """Starts the container and waits for its start-up probe. Raises StartFailed."""
         try:
-            self._container = await engine.start(self._spec())
+            self._container = await engine.start(self._spec(around))
         except CannotStart as error:
             self._system("ERROR", f"terminated: Application failed to start: {error}")
             raise StartFailed(str(error)) from error
@@ -112,9 +112,10 @@ class Instance:
         if self._container is not None:
             await self._container.stop(grace)
 
-    def _spec(self) -> ContainerSpec:
+    def _spec(self, around: Surroundings) -> ContainerSpec:
         revision = self.revision
         env = {
+            **around.env,
             **revision.env,
             "PORT": str(revision.port),
             "K_SERVICE": revision.service,
@@ -129,6 +130,9 @@ class Instance:
             memory=revision.memory,
             cpu=revision.cpu,
             on_output=lambda stream, line: self._journal.output(self.id, stream, line),
+            reach=around.reach,
+            datagrams=around.datagrams,
+            binds=around.binds,
         )
 
     def _system(self, severity: str, text: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ..engine import Rootfs
+from ..engine import Address, Rootfs
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,28 @@ class Limits:
     pending: float = 10.0
     grace: float = 10.0
     body: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an instance finds around its image: see ``engine.ContainerSpec``.
+
+    ``env`` has variables that hold where neither the image nor the revision sets them.
+    """
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    binds: Mapping[str, Path] = field(default_factory=dict)
+    reach: Mapping[Address, Callable[[socket.socket], None]] = field(default_factory=dict)
+    datagrams: Mapping[Address, Callable[[bytes], bytes]] = field(default_factory=dict)
+
+
+Around = Callable[[RevisionSpec, str], Surroundings]
+"""Gives the surroundings of an instance of a revision; the text is the instance's id."""
+
+
+def nothing_around(revision: RevisionSpec, instance: str) -> Surroundings:
+    """An instance that reaches nothing."""
+    return Surroundings()
 
 
 @dataclass(frozen=True)

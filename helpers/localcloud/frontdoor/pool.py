@@ -13,7 +13,7 @@ from ..clock import Clock, Timer
 from ..engine import Engine
 from .instance import Instance
 from .journal import Journal
-from .model import Limits, Probe, RevisionSpec, StartFailed
+from .model import Around, Limits, Probe, RevisionSpec, StartFailed, nothing_around
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +59,14 @@ class Pool:
         clock: Clock,
         journal: Journal,
         limits: Limits,
+        around: Around = nothing_around,
     ) -> None:
         self.revision = revision
         self.journal = journal
         self._engine = engine
         self._clock = clock
         self._limits = limits
+        self._around = around
         self._ready: list[Instance] = []
         self._starting = 0
         self._timers: dict[Instance, Timer] = {}
@@ -205,7 +207,7 @@ class Pool:
                 self.revision, self.journal, self._clock.time(), lambda: self._lost(instance)
             )
             self.journal.system(instance.id, "INFO", f"Starting new instance. Reason: {reason}")
-            await instance.start(self._engine)
+            await instance.start(self._engine, self._around(self.revision, instance.id))
         finally:
             self._starting -= 1
         self._start_seconds += loop.time() - began

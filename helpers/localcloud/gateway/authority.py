@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,14 +46,15 @@ class Authority:
         # One key serves all hosts: they are one process, and making a key is the slow part.
         self._host_key = ec.generate_private_key(ec.SECP256R1())
 
-    def write_bundle(self, path: Path) -> None:
-        """Writes the reader's own roots followed by this root."""
+    def write_bundle(self, path: Path, mode: int = 0o600) -> None:
+        """Writes the reader's own roots followed by this root. ``mode`` is the file's."""
         own = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
         roots = [Path(certifi.where()).read_bytes()]
         if own and Path(own).is_file() and Path(own) != path:
             roots.append(Path(own).read_bytes())
         roots.append(self.root_file.read_bytes())
         write_private(path, b"\n".join(roots))
+        path.chmod(mode)
 
     def context(self, host: str) -> ssl.SSLContext:
         """A TLS server context with a certificate for the host."""
@@ -62,6 +64,23 @@ class Authority:
             context.set_alpn_protocols(ALPN)
             self._load(context, host)
             self._contexts[host] = context
+        return context
+
+    def context_by_name(self, choose: Callable[[str | None], bool]) -> ssl.SSLContext:
+        """A TLS server context for one connection to the host that the client names (SNI).
+
+        ``choose`` is called with the name, None if there is none; False refuses the connection.
+        """
+
+        def named(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+            if not choose(name) or name is None:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            connection.context = self.context(name.lower())
+            return None
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(ALPN)
+        context.sni_callback = named
         return context
 
     def _load(self, context: ssl.SSLContext, host: str) -> None:

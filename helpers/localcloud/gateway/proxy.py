@@ -140,13 +140,13 @@ class _Connection(asyncio.Protocol):
             if not port.isdigit():
                 return self._refuse(400, "CONNECT needs host:port.")
             if self._proxy.hosts.serves(host):
-                await self._serve_tls(host)
+                await self._end_tls(host)
             else:
                 await self._tunnel(host, int(port), rest)
         else:
             await self._plain(method, target, lines, rest)
 
-    async def _serve_tls(self, host: str) -> None:
+    async def _end_tls(self, host: str) -> None:
         """Ends TLS here and gives the connection to whoever serves the host."""
         assert self._transport is not None
         loop = asyncio.get_running_loop()
@@ -161,20 +161,7 @@ class _Connection(asyncio.Protocol):
         if transport is None:
             return
         early.transport = transport
-        if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
-            path = self._proxy.hosts.grpc_address(host)
-            if path is None:
-                transport.write(_GOAWAY_HTTP_1_1_REQUIRED)
-                transport.close()
-                return
-            transport.pause_reading()
-            _, server = await loop.create_unix_connection(Pipe, path)
-            join(early, server)
-            transport.resume_reading()
-        else:
-            _give(transport, self._proxy.hosts.http(host, "https"), early.take_early())
-            if early._ended:
-                transport.close()
+        await serve_tls(self._proxy.hosts, host, early)
 
     async def _tunnel(self, host: str, port: int, rest: bytes) -> None:
         assert self._transport is not None
@@ -196,7 +183,7 @@ class _Connection(asyncio.Protocol):
         if self._proxy.hosts.serves(host):
             head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept]) + "\r\n\r\n"
             protocol = self._proxy.hosts.http(host, "http")
-            _give(self._transport, protocol, head.encode("latin-1") + rest)
+            give(self._transport, protocol, head.encode("latin-1") + rest)
             self._transport.resume_reading()
             return
         kept = [line for line in kept if not line.lower().startswith("connection:")]
@@ -228,7 +215,28 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-def _give(transport: asyncio.Transport, protocol: asyncio.Protocol, early: bytes) -> None:
+async def serve_tls(hosts: Hosts, host: str, client: Pipe) -> None:
+    """Gives a connection whose TLS was ended to whoever serves the host. Raises OSError."""
+    transport = client.transport
+    assert transport is not None
+    if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
+        path = hosts.grpc_address(host)
+        if path is None:
+            transport.write(_GOAWAY_HTTP_1_1_REQUIRED)
+            transport.close()
+            return
+        transport.pause_reading()
+        _, server = await asyncio.get_running_loop().create_unix_connection(Pipe, path)
+        join(client, server)
+        transport.resume_reading()
+    else:
+        give(transport, hosts.http(host, "https"), client.take_early())
+        if client._ended:
+            transport.close()
+
+
+def give(transport: asyncio.Transport, protocol: asyncio.Protocol, early: bytes) -> None:
+    """Makes a protocol the reader of a connection of which ``early`` was read before."""
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
     if early:

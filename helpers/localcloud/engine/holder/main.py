@@ -63,8 +63,10 @@ class Holder:
         self._looked = 0.0
         namespaces.enter(network=order["network"])
         if order["network"]:
-            addresses = [(host, port) for host, port in order["addresses"]]
-            listeners = network.bring_up(addresses)
+            addresses, datagrams = (
+                [(host, port) for host, port in order[kind]] for kind in ("addresses", "datagrams")
+            )
+            listeners = network.bring_up(addresses, datagrams)
             tell(control, {"listeners": len(listeners)}, listeners)
         admit = limit.admit if limit else _no_limit
         self._launch: Launch = launch(order, admit=admit)

@@ -11,7 +11,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 INSTANCE = "169.254.8.1"
 """The container's own address, to which requests come: a program that listens on 127.0.0.1 alone
@@ -28,27 +28,33 @@ IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF = 1, 4
 
 
-def bring_up(addresses: Iterable[tuple[str, int]]) -> list[socket.socket]:
-    """Sets up the namespace this process is in; returns a listener for each address, in order.
+def bring_up(
+    addresses: Sequence[tuple[str, int]], datagrams: Sequence[tuple[str, int]] = ()
+) -> list[socket.socket]:
+    """Sets up the namespace this process is in.
 
-    Raises OSError.
+    Returns, in order, a listener for each of ``addresses`` and a UDP socket for each of
+    ``datagrams``. Raises OSError.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
     # As Docker does: nobody needs to be root to listen on port 80.
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as file:
         file.write("0")
-    wanted = list(addresses)
     _add_address(INSTANCE)
-    for address in sorted({host for host, _ in wanted}):
+    for address in sorted({host for host, _ in (*addresses, *datagrams)}):
         _add_route(address)
-    listeners = []
-    for host, port in wanted:
+    sockets = []
+    for where in addresses:
         listener = socket.socket()
-        listener.bind((host, port))
+        listener.bind(where)
         listener.listen(1024)
-        listeners.append(listener)
-    return listeners
+        sockets.append(listener)
+    for where in datagrams:
+        receiver = socket.socket(type=socket.SOCK_DGRAM)
+        receiver.bind(where)
+        sockets.append(receiver)
+    return sockets
 
 
 def unconnected(count: int) -> list[socket.socket]:

@@ -1,0 +1,1 @@
+"""Networks: what an instance can reach, and by which names."""
