@@ -6,9 +6,10 @@ import asyncio
 import os
 import platform
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -249,7 +250,8 @@ def test_sigterm_lets_a_program_finish_and_its_helpers_go_too(bare: Bare) -> Non
     async def main() -> None:
         output = Output()
         program = (
-            "trap 'echo bye; exit 7' TERM; setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 1000' &"
+            "trap 'echo bye; exit 7' TERM;"
+            "setsid sh -c 'trap \"\" TERM; echo $$; exec sleep 1000' &"
             "sleep 1000 & echo $!; while :; do wait; done"
         )
         async with bare.engine() as engine:
@@ -380,5 +382,63 @@ def test_a_user_of_the_image_is_not_become_and_the_log_says_so(bare: Bare) -> No
             assert (await container.exited).code == 0
             assert output.stdout == [str(os.geteuid())]
             assert any("USER nobody" in line for line in output.stderr)
+
+    asyncio.run(main())
+
+
+LOOK = """
+import os, sys, urllib.request
+with urllib.request.urlopen("http://" + os.environ["GCE_METADATA_HOST"]) as answer:
+    print(answer.read().decode())
+proxy = os.environ["HTTPS_PROXY"]
+secret, _, where = proxy.removeprefix("http://").partition("@")
+host, port = where.split(":")
+import base64, socket
+for given, target in ((secret, "a.run.app:443"), ("x:y", "a.run.app:443"), (secret, "a.de:22")):
+    with socket.create_connection((host, int(port))) as connection:
+        head = base64.b64encode(given.encode()).decode()
+        connection.sendall(f"CONNECT {target} HTTP/1.1\\r\\nHost: {target}\\r\\n"
+            f"Proxy-Authorization: Basic {head}\\r\\n\\r\\n".encode())
+        text = b""
+        while more := connection.recv(1000):
+            text += more
+        print(text.decode().splitlines()[0], text.decode().splitlines()[-1])
+"""
+
+
+def test_what_a_program_may_reach_is_told_in_variables(bare: Bare) -> None:
+    def answer(text: bytes) -> Callable[[socket.socket], None]:
+        def accept(connection: socket.socket) -> None:
+            connection.sendall(text)
+            connection.shutdown(socket.SHUT_WR)
+            connection.close()
+
+        return accept
+
+    def metadata(connection: socket.socket) -> None:
+        async def main() -> None:
+            reader, writer = await asyncio.open_connection(sock=connection)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\nmetadata")
+            writer.close()
+
+        tasks.append(asyncio.ensure_future(main()))
+
+    tasks: list[asyncio.Future[None]] = []
+    reach = {("169.254.169.254", 80): metadata, ("199.36.153.8", 443): answer(b"google")}
+    assert asyncio.run(bare.output_of("python", "-c", LOOK, reach=reach)) == [
+        "metadata",
+        "HTTP/1.1 200 Connection established google",
+        "HTTP/1.1 407 Proxy Authentication Required ",
+        "HTTP/1.1 502 Bad Gateway ",
+    ]
+
+
+def test_an_address_of_a_vpc_needs_the_sandbox(bare: Bare) -> None:
+    async def main() -> None:
+        async with bare.engine() as engine:
+            reach = {("10.128.0.5", 5432): socket.socket.close}
+            with pytest.raises(NotServed, match=r"10\.128\.0\.5:5432 .* needs the sandbox engine"):
+                await engine.start(bare.spec("true", reach=reach))
 
     asyncio.run(main())

@@ -20,6 +20,7 @@ from typing import Any
 from . import CannotStart, Command, ContainerSpec, Exit, NotServed, OnOutput, Rootfs
 from .child import LOOPBACK, Child
 from .folder import Folder, base_of, move_changes, snapshot
+from .gate import Gate
 from .layers import remove_tree
 from .pip import installs
 from .program import USUAL_PATH, find, needs_libraries
@@ -52,13 +53,13 @@ class Process:
 
         Each has a copy of the image's files, gone with it, and a free port of 127.0.0.1 in PORT.
         The memory limit is kept by looking at its processes 20 times a second; files do not count.
-        Raises CannotStart, and NotServed for an address to reach.
+        What it may reach is behind variables: see Gate. Raises CannotStart, and NotServed for an
+        address of a VPC.
         """
-        if spec.reach:
-            shown = ", ".join(sorted(f"{host}:{port}" for host, port in spec.reach))
-            raise NotServed(f"to reach {shown} from a container needs the sandbox engine")
+        gate = Gate(spec.reach)
         port = self._free_port()
         child = Child(spec.on_output, port)
+        child.exited.add_done_callback(lambda _: gate.close())
         child.exited.add_done_callback(lambda _: self._ports.discard(port))
         command = spec.command
         for line in _notes(command, spec.port, port):
@@ -72,9 +73,11 @@ class Process:
             raise
         try:
             order = _order(spec.rootfs, command, folder)
+            order["env"] |= gate.open()
             order |= {"memory": spec.memory, "folder": str(folder.root.parent)}
             await self._remembered(child).start(order)
         except BaseException:
+            gate.close()
             await asyncio.to_thread(shutil.rmtree, folder.root.parent, ignore_errors=True)
             self._ports.discard(port)
             raise
