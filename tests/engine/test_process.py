@@ -118,9 +118,13 @@ def test_an_app_is_served_however_its_image_names_the_program(
 ) -> None:
     async def main() -> None:
         async with bare.engine() as engine:
-            spec = bare.spec(*argv, rootfs=flask[0], cwd="/app", env={"PORT": "8080"})
-            container = await engine.start(spec)
-            await listening(container)
+            output = Output()
+            where = {"rootfs": flask[0], "cwd": "/app", "env": {"PORT": "8080"}}
+            container = await engine.start(bare.spec(*argv, output=output, **where))
+            try:
+                await listening(container)
+            except AssertionError as error:
+                raise AssertionError(output.lines) from error
             assert (await ask(container)).startswith(b"HTTP/1.")
             assert container.memory_used() > 1 << 20
 

@@ -29,6 +29,9 @@ from .tree import Tree, clean
 SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin"
 """Where the machine's shell and tools are, which stand for those of the base image."""
 
+LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""Without them some environments' Python doesn't find its library, or finds another's."""
+
 ROOTS = ("", "0", "root", "0:0", "root:root")
 QUIET = {"PIP_CONFIG_FILE": os.devnull}
 """The machine's pip configuration is not the image's."""
@@ -179,6 +182,7 @@ def _order(rootfs: Rootfs, command: Command, folder: Folder) -> dict[str, Any]:
     env = {
         "HOME": str(folder.root.parent / "home"),
         "TMPDIR": str(folder.root.parent / "tmp"),
+        **{name: os.environ[name] for name in LOADER if folder.base and name in os.environ},
         **{name: folder.text(value) for name, value in command.env.items()},
         "PATH": _path(command.env.get("PATH", USUAL_PATH), folder),
         "PWD": str(cwd),
