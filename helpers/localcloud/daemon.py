@@ -168,7 +168,7 @@ class Daemon:
                     "until": "the last holder leaves" if self.while_held else "localcloud down",
                     "clock": timestamp(self.cloud.clock.now()),
                     "ahead_seconds": round(self.cloud.clock.offset),
-                    "engine": self.cloud.engine.name,
+                    "engine": f"{self.cloud.engine.name}: {self.cloud.engine.reason}",
                 }
             case "stop":
                 asyncio.get_running_loop().call_soon(self.stopped.set)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from helpers.localcloud.engine import Command, ContainerSpec, Rootfs
+from helpers.localcloud.engine import Command, Container, ContainerSpec, Rootfs
 from helpers.localcloud.engine.base import Base
-from helpers.localcloud.engine.box import Box
 from helpers.localcloud.engine.bubblewrap import installed
 from helpers.localcloud.engine.layers import Layers
 from helpers.localcloud.engine.sandbox import Sandbox
@@ -102,7 +101,7 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def listening(container: Box) -> None:
+async def listening(container: Container) -> None:
     """Waits until the container's port is open."""
 
     async def is_open() -> bool:
@@ -116,7 +115,7 @@ async def listening(container: Box) -> None:
     await until(is_open)
 
 
-async def ask(container: Box, request: bytes = b"GET / HTTP/1.0\r\n\r\n") -> bytes:
+async def ask(container: Container, request: bytes = b"GET / HTTP/1.0\r\n\r\n") -> bytes:
     """Everything that the container answers to one request."""
     reader, writer = await asyncio.open_connection(sock=await container.connect())
     writer.write(request)

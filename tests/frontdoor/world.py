@@ -82,6 +82,7 @@ class Processes:
     """An engine that runs the command as it is; what the container sees as PORT it can't have."""
 
     name = "processes"
+    reason = "this test has no other"
 
     def __init__(self) -> None:
         self.started: list[Process] = []

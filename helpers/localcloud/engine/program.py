@@ -42,6 +42,16 @@ def find(tree: Tree, command: Command) -> str:
     return path
 
 
+def needs_libraries(tree: Tree, path: str) -> bool:
+    """Whether a program of an image, or the one that reads it, is more than a file of its own."""
+    node = _file(tree, path)
+    if node is None:
+        return True
+    with node.path.open("rb") as file:
+        start = file.read(4096)
+    return not start.startswith(ELF) or bool(_loader(start))
+
+
 def user(tree: Tree, wanted: str) -> tuple[int, int, list[int]]:
     """User id, group id and further groups of what USER says in a Dockerfile.
 

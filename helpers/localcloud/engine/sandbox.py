@@ -44,7 +44,8 @@ class Sandbox:
 
     name = "sandbox"
 
-    def __init__(self, work: Path, bubblewrap: Bubblewrap) -> None:
+    def __init__(self, work: Path, bubblewrap: Bubblewrap, reason: str = "") -> None:
+        self.reason = reason
         self._bubblewrap = bubblewrap
         self._boxes: set[Box] = set()
         self._empty = work / "empty"

@@ -24,6 +24,13 @@ def used(first: int) -> int:
     return _processes(first, "smaps_rollup", _proportional) + _files(first)
 
 
+def proportional(pid: int) -> int:
+    """Bytes that one process takes, shared pages in proportion; 0 if it has ended."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup", "rb") as opened:
+        return _proportional(opened.read())
+    return 0
+
+
 def at_most(first: int) -> int:
     """An upper bound of ``used`` that is quicker to have: shared pages count for each process."""
     return _processes(first, "statm", _resident) + _files(first)
