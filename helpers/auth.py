@@ -7,13 +7,22 @@ Source: https://docs.cloud.google.com/docs/authentication/application-default-cr
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import google.auth
 from google.auth import jwt
 from google.auth.credentials import Credentials
-from google.auth.transport.requests import Request
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.cloud import iam_admin_v1, iam_credentials_v1
 from google.oauth2 import id_token as google_id_token
+
+ADC = "GOOGLE_APPLICATION_CREDENTIALS"
+"""The environment variable that names the file of the application default credentials."""
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 """What an access token is asked for: all that the account's roles allow."""
@@ -64,3 +73,71 @@ def id_token(audience: str) -> str:
 def claims(token: str) -> dict[str, Any]:
     """Return what an ID token says, without verifying that Google signed it."""
     return dict(jwt.decode(token, verify=False))
+
+
+def session(audience: str) -> AuthorizedSession:
+    """Return a session that shows an ID token for ``audience`` in all that it sends.
+
+    It fetches a token when it has none, or when the one that it has is about to expire.
+    """
+    return AuthorizedSession(google_id_token.fetch_id_token_credentials(audience, Request()))
+
+
+def id_token_as(account: str, audience: str) -> str:
+    """Return an ID token of another service account.
+
+    Args:
+        account: the address of the service account.
+        audience: the receiver of the token.
+
+    Raises:
+        google.api_core.exceptions.PermissionDenied: you may not impersonate that account.
+    """
+    answer = iam_credentials_v1.IAMCredentialsClient().generate_id_token(
+        name=f"projects/-/serviceAccounts/{account}", audience=audience, include_email=True
+    )
+    return str(answer.token)
+
+
+def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> str:
+    """Make a service account that may do nothing and that you may impersonate.
+
+    Args:
+        project: the project's id.
+        account_id: the first part of its address.
+        labels: written into its description, because a service account has no labels.
+
+    Returns:
+        The address of the account.
+    """
+    client = iam_admin_v1.IAMClient()
+    description = " ".join(f"{key}={value}" for key, value in labels.items())
+    account = client.create_service_account(
+        name=f"projects/{project}",
+        account_id=account_id,
+        service_account=iam_admin_v1.ServiceAccount(description=description),
+    )
+    policy = client.get_iam_policy(request={"resource": account.name})
+    me = f"serviceAccount:{who_am_i()['account']}"
+    policy.bindings.add(role="roles/iam.serviceAccountTokenCreator", members=[me])
+    client.set_iam_policy(request={"resource": account.name, "policy": policy})
+    return str(account.email)
+
+
+@contextmanager
+def as_a_person() -> Iterator[None]:
+    """Inside a ``with`` block, have the credentials of the person who impersonates.
+
+    They are what ``gcloud auth application-default login`` without more leaves behind.
+    """
+    before = os.environ[ADC]
+    with open(before) as file:
+        person = json.load(file)["source_credentials"]
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(person, file)
+        file.flush()
+        os.environ[ADC] = file.name
+        try:
+            yield
+        finally:
+            os.environ[ADC] = before

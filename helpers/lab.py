@@ -112,18 +112,25 @@ def labels() -> Labels:
     return label_of(auth.who_am_i()["account"])
 
 
-def wait(until: Callable[[], object], cloud_time: str) -> None:
+def wait(until: Callable[[], object] | None, cloud_time: str) -> None:
     """Return when ``until`` returns something true.
 
     A local cloud's clock moves forward by ``cloud_time``; on Google that time must pass.
 
     Args:
-        until: looks at the cloud; called again and again.
+        until: looks at the cloud; called again and again. None where looking would disturb
+            what is waited for: then Google's time is left to you.
         cloud_time: how long Google can take, such as ``15m`` or ``24h``.
 
     Raises:
         NotYet: it did not come true in ten minutes.
     """
+    if until is None:
+        if _held is None:
+            print(f"Go on reading, and run the next cell when {cloud_time} have passed.")
+        else:
+            _held.ask("advance", by=cloud_time)
+        return
     if not until() and _held is not None:
         _held.ask("advance", by=cloud_time)
     deadline = time.monotonic() + WAIT_SECONDS

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from google.api_core.exceptions import NotFound
-from google.cloud import artifactregistry_v1, run_v2, storage
+from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 
 from helpers.source import staging_bucket_name
 
@@ -42,25 +42,38 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
     """Return whether a name can be used: nothing has it, or only something with ``label``.
 
     Args:
-        kind: ``service`` or ``repository``.
-        name: the short name.
+        kind: ``service``, ``repository`` or ``service account``.
+        name: the short name; of a service account the part of its address before the ``@``.
         location: ``projects/PROJECT/locations/REGION``.
         label: what is ours carries it.
     """
-    get: dict[str, Callable[[], run_v2.Service | artifactregistry_v1.Repository]] = {
-        "service": lambda: run_v2.ServicesClient().get_service(name=f"{location}/services/{name}"),
-        "repository": lambda: artifactregistry_v1.ArtifactRegistryClient().get_repository(
-            name=f"{location}/repositories/{name}"
+    project = location.split("/")[1]
+    address = f"{name}@{project}.iam.gserviceaccount.com"
+    get: dict[str, Callable[[], Mapping[str, str]]] = {
+        "service": lambda: (
+            run_v2.ServicesClient().get_service(name=f"{location}/services/{name}").labels
+        ),
+        "repository": lambda: (
+            artifactregistry_v1.ArtifactRegistryClient()
+            .get_repository(name=f"{location}/repositories/{name}")
+            .labels
+        ),
+        "service account": lambda: labels_of_account(
+            iam_admin_v1.IAMClient().get_service_account(
+                name=f"projects/{project}/serviceAccounts/{address}"
+            )
         ),
     }
     try:
-        return carries(get[kind]().labels, label)
+        return carries(get[kind](), label)
     except NotFound:
         return True
 
 
 def with_label(label: Labels, project: str, location: str) -> Iterator[Thing]:
-    """Yield all that carries ``label``: services, repositories, source archives, their bucket.
+    """Yield all that carries ``label``.
+
+    That is services, repositories, service accounts, source archives and their bucket.
 
     Args:
         label: what to look for.
@@ -76,6 +89,11 @@ def with_label(label: Labels, project: str, location: str) -> Iterator[Thing]:
         if carries(repository.labels, label):
             delete = partial(_finish, registry.delete_repository, repository.name)
             yield "repository", repository.name, delete
+    iam = iam_admin_v1.IAMClient()
+    for account in iam.list_service_accounts(name=f"projects/{project}"):
+        if carries(labels_of_account(account), label):
+            delete = partial(iam.delete_service_account, name=account.name)
+            yield "service account", account.email, delete
     bucket = storage.Client(project=project).lookup_bucket(staging_bucket_name(project))
     if bucket is not None:
         objects = list(bucket.list_blobs())
@@ -85,6 +103,11 @@ def with_label(label: Labels, project: str, location: str) -> Iterator[Thing]:
             yield kind, f"gs://{bucket.name}/source", partial(bucket.delete_blobs, mine)
         if carries(bucket.labels, label) and len(mine) == len(objects):
             yield "bucket", f"gs://{bucket.name}", bucket.delete
+
+
+def labels_of_account(account: iam_admin_v1.ServiceAccount) -> Labels:
+    """Return the labels in a service account's description: it has no others."""
+    return dict(re.findall(r"(\S+)=(\S+)", account.description))
 
 
 def _finish(delete: Callable[..., Any], name: str) -> None:

@@ -1,4 +1,4 @@
-"""A Cloud Run service: deploy it, find its address, call it, delete it.
+"""A Cloud Run service: deploy it, change it, find its address, call it, delete it.
 
 A service is known by its full name, ``projects/PROJECT/locations/REGION/services/NAME``.
 """
@@ -6,6 +6,7 @@ A service is known by its full name, ``projects/PROJECT/locations/REGION/service
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from google.api_core.exceptions import NotFound
@@ -41,6 +42,47 @@ def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
     return operation.result(timeout=DEPLOY_SECONDS)
 
 
+def get(name: str) -> run_v2.Service:
+    """Return the service ``name`` as it is now.
+
+    Raises:
+        google.api_core.exceptions.NotFound: there is no such service.
+    """
+    return run_v2.ServicesClient().get_service(name=name)
+
+
+def update(service: run_v2.Service) -> run_v2.Service:
+    """Make a service what ``service`` says, and return it when it is.
+
+    A change in its template makes a new revision; a change in its traffic makes none.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Google refused, or the container of a new
+            revision did not start; the text says why.
+    """
+    operation = run_v2.ServicesClient().update_service(service=service)
+    return operation.result(timeout=DEPLOY_SECONDS)
+
+
+def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
+    """Return one line of a service's traffic: how many of 100 requests a revision gets.
+
+    Args:
+        revision: the short name of a revision.
+        percent: the percents of all targets of a service are 100 together.
+        tag: a word that gives the revision an address of its own; none by default.
+    """
+    kind = run_v2.TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+    return run_v2.TrafficTarget(type_=kind, revision=revision, percent=percent, tag=tag)
+
+
+def revisions(name: str) -> list[str]:
+    """Return the short names of the revisions of the service ``name``, the newest first."""
+    found = run_v2.RevisionsClient().list_revisions(parent=name)
+    newest_first = sorted(found, key=lambda revision: revision.create_time, reverse=True)
+    return [revision.name.rpartition("/")[2] for revision in newest_first]
+
+
 def url(name: str) -> str:
     """Return the address of the service ``name``.
 
@@ -59,6 +101,26 @@ def call(url: str, token: str = "") -> requests.Response:
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return requests.get(url, headers=headers, timeout=CALL_SECONDS)
+
+
+def call_many(url: str, token: str, count: int, at_once: int) -> list[requests.Response]:
+    """Send ``count`` GET requests as `call` does, ``at_once`` at a time; return the answers."""
+    with requests.Session() as session, ThreadPoolExecutor(max_workers=at_once) as callers:
+        session.headers["Authorization"] = f"Bearer {token}"
+        return list(callers.map(lambda _: session.get(url, timeout=CALL_SECONDS), range(count)))
+
+
+def add_invoker(name: str, member: str) -> None:
+    """Let ``member`` call the service ``name``, beside those who already may.
+
+    Args:
+        name: the full name of the service.
+        member: such as ``serviceAccount:ADDRESS``, ``user:ADDRESS`` or ``allUsers``.
+    """
+    client = run_v2.ServicesClient()
+    policy = client.get_iam_policy(request={"resource": name})
+    policy.bindings.add(role="roles/run.invoker", members=[member])
+    client.set_iam_policy(request={"resource": name, "policy": policy})
 
 
 def delete(name: str) -> bool:

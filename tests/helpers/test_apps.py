@@ -1,19 +1,23 @@
-"""The app of the lessons serves, started as the lesson does and as the wiki page did."""
+"""The apps of the lessons serve, started as the lessons do and as the wiki page did."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from google.cloud import artifactregistry_v1
 
 from helpers import auth, build, registry, service
 from tests.conftest import LocalCloud
 
-APP = Path(__file__).parents[2] / "notebooks/apps/helloflask"
+APPS = Path(__file__).parents[2] / "notebooks/apps"
+APP = APPS / "helloflask"
 OF_THE_PAGE = "CMD /usr/local/bin/flask run --host='0.0.0.0' --port=$PORT"
 WHERE = "projects/hands-on/locations/asia-northeast3"
 
@@ -49,3 +53,35 @@ def test_the_app_answers_as_lesson_01_says(repository: str, start: str, tmp_path
     assert said["greeting"] == "Hello World!"
     assert deployed.latest_ready_revision.endswith(f"/{said['revision']}")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", said["started"])
+
+
+@pytest.fixture
+def deployed(repository: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of one of the apps."""
+    name = f"{WHERE}/services/for-{request.param}"
+    build.submit(APPS / request.param, f"{repository}/{request.param}", labels={})
+    yield service.deploy(name, f"{repository}/{request.param}", labels={}).uri
+    service.delete(name)
+
+
+@pytest.mark.parametrize("deployed", ["whoanswers"], indirect=True)
+def test_lesson_03_can_tell_instances_apart_and_keep_them_busy(deployed: str) -> None:
+    token = auth.id_token(deployed)
+    first, second = (service.call(deployed, token).json() for _ in range(2))
+    assert first == second
+    assert set(first) == {"greeting", "revision", "instance", "started"}
+    assert service.call(f"{deployed}?work=0.5", token).elapsed.total_seconds() >= 0.5
+
+
+@pytest.mark.parametrize("deployed", ["whocalls"], indirect=True)
+def test_lesson_04_s_app_knows_its_caller_but_can_not_be_its_caller(deployed: str) -> None:
+    me = auth.who_am_i()["account"]
+    token = auth.id_token(deployed)
+    said = service.call(deployed, token).json()
+    assert (said["caller"], said["signature of the token"]) == (me, "SIGNATURE_REMOVED_BY_GOOGLE")
+    headers = {"Authorization": "Bearer mine", "X-Serverless-Authorization": f"Bearer {token}"}
+    said = requests.get(deployed, headers=headers, timeout=60).json()
+    assert (said["caller"], said["Authorization begins with"]) == (me, "Bearer mine")
+    script = [sys.executable, str(APPS / "call.py"), deployed]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.stdout == f"200 {me}\n", done.stderr

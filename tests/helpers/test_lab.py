@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from google.api_core.exceptions import NotFound
-from google.cloud import artifactregistry_v1, run_v2, storage
+from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 
-from helpers import lab
+from helpers import auth, lab
 from helpers.localcloud.entering import environment
 from helpers.localcloud.gateway.authority import ISSUER
 from tests.conftest import LocalCloud
@@ -194,12 +195,19 @@ def test_a_name_that_somebody_else_uses_is_not_overwritten(entered: None) -> Non
     with pytest.raises(lab.CannotEnter, match="service taken"):
         lab.enter(makes={"service": "taken"})
     run_v2.ServicesClient().delete_service(name=f"{WHERE}/services/taken").result()
+    auth.make_account("hands-on", "taken-account", {})
+    with pytest.raises(lab.CannotEnter, match="service account taken-account"):
+        lab.enter(makes={"service account": "taken-account"})
     lab.clean_up()
 
 
 def test_clean_up_deletes_what_is_yours_and_nothing_else(entered: None) -> None:
     make_service("mine", lab.labels())
     make_service("theirs", {"hands-on-run": "somebody-else"})
+    accounts = [
+        auth.make_account("hands-on", "mine-to-delete", lab.labels()),
+        auth.make_account("hands-on", "theirs-to-keep", {"hands-on-run": "somebody-else"}),
+    ]
     registry = artifactregistry_v1.ArtifactRegistryClient()
     for name, labels in {"mine": lab.labels(), "theirs": {}}.items():
         repository = artifactregistry_v1.Repository(
@@ -224,6 +232,9 @@ def test_clean_up_deletes_what_is_yours_and_nothing_else(entered: None) -> None:
     repositories = [one.name for one in registry.list_repositories(parent=WHERE)]
     assert f"{WHERE}/repositories/theirs" in repositories
     assert f"{WHERE}/repositories/mine" not in repositories
+    iam = iam_admin_v1.IAMClient()
+    there = {account.email for account in iam.list_service_accounts(name="projects/hands-on")}
+    assert there.intersection(accounts) == {accounts[1]}
     assert [blob.name for blob in bucket.list_blobs()] == ["source/theirs.tgz"]
 
     bucket.blob("source/theirs.tgz").delete()
@@ -278,3 +289,17 @@ print(hours_ahead(), time.monotonic() - started < 60)
         outside | {"LOCALCLOUD_HOME": str(tmp_path / "own")},
     )
     assert re.search(r"^0\.0\n24\.0 True$", said, re.MULTILINE), said
+
+
+def test_time_passes_where_looking_would_disturb(entered: None, cloud: LocalCloud) -> None:
+    before = cloud.control.ask("status")["clock"]
+    lab.wait(None, cloud_time="2h")
+    after = cloud.control.ask("status")["clock"]
+    assert datetime.fromisoformat(after) - datetime.fromisoformat(before) >= timedelta(hours=2)
+
+
+def test_on_google_you_are_told_when_to_go_on(as_on_google: dict[str, str]) -> None:
+    code = (
+        "from helpers import lab; lab.enter('google', 'hands-on'); lab.wait(None, cloud_time='2h')"
+    )
+    assert "run the next cell when 2h have passed" in python(code, as_on_google)

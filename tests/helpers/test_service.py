@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.cloud import iam_admin_v1
 
 from helpers import auth, service
 from tests.conftest import LocalCloud
@@ -48,3 +49,38 @@ def test_deleting_twice_is_fine(name: str) -> None:
     assert not service.delete(name)
     with pytest.raises(NotFound):
         service.url(name)
+
+
+def test_a_revision_gets_the_traffic_that_it_is_given_and_an_address_of_its_own(name: str) -> None:
+    deployed = service.deploy(name, IMAGE, labels={})
+    first = deployed.latest_ready_revision.rpartition("/")[2]
+    wanted = service.get(name)
+    wanted.template.revision = "for-helpers-green"
+    wanted.traffic = [service.to(first, 100), service.to("for-helpers-green", 0, tag="next")]
+    served = service.update(wanted)
+    assert service.revisions(name) == ["for-helpers-green", first]
+
+    token = auth.id_token(deployed.uri)
+    answers = service.call_many(deployed.uri, token, count=6, at_once=3)
+    assert len(answers) == 6
+    assert all(first in answer.text for answer in answers)
+    assert "for-helpers-green" in service.call(served.traffic_statuses[1].uri, token).text
+
+    served.traffic = [service.to("for-helpers-green", 100)]
+    service.update(served)
+    assert len(service.revisions(name)) == 2
+    assert "for-helpers-green" in service.call(deployed.uri, token).text
+
+
+def test_an_invoker_is_added_and_the_others_stay(name: str) -> None:
+    address = service.deploy(name, IMAGE, labels={}).uri
+    accounts = [auth.make_account("hands-on", f"for-service-{x}", {}) for x in "ab"]
+    tokens = [auth.id_token_as(account, address) for account in accounts]
+    for token, account in zip(tokens, accounts, strict=True):
+        assert service.call(address, token).status_code == 403
+        service.add_invoker(name, f"serviceAccount:{account}")
+    assert [service.call(address, token).status_code for token in tokens] == [200, 200]
+    for account in accounts:
+        iam_admin_v1.IAMClient().delete_service_account(
+            name=f"projects/hands-on/serviceAccounts/{account}"
+        )

@@ -1,14 +1,14 @@
 """Print what of the lessons is left in the cloud that this runs in, one resource a line.
 
 A lesson labels all that it makes with ``hands-on-run``; what a lesson only stores in a bucket has
-the label in its metadata.
+the label in its metadata, a service account in its description.
 """
 
 from __future__ import annotations
 
 import sys
 
-from google.cloud import artifactregistry_v1, run_v2, storage
+from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 
 LABEL = "hands-on-run"
 PROJECT, *REGIONS = sys.argv[1:]
@@ -20,6 +20,9 @@ for region in REGIONS:
     for repository in artifactregistry_v1.ArtifactRegistryClient().list_repositories(parent=parent):
         if LABEL in repository.labels:
             print(repository.name)
+for account in iam_admin_v1.IAMClient().list_service_accounts(name=f"projects/{PROJECT}"):
+    if LABEL in account.description:
+        print(account.email)
 client = storage.Client(project=PROJECT)
 for bucket in client.list_buckets():
     if LABEL in bucket.labels:

@@ -19,6 +19,7 @@ TITLES = {
     "containerregistry.googleapis.com": "Container Registry API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "iamcredentials.googleapis.com": "IAM Service Account Credentials API",
+    "logging.googleapis.com": "Cloud Logging API",
     "run.googleapis.com": "Cloud Run Admin API",
     "serviceusage.googleapis.com": "Service Usage API",
     "storage.googleapis.com": "Cloud Storage API",
