@@ -31,6 +31,8 @@ from .gateway.proxy import Proxy
 from .gateway.upstream import Upstream
 from .home import Home
 
+log = logging.getLogger(__name__)
+
 LINGER_SECONDS = 10
 """How long a held cloud lives after its last holder has gone."""
 
@@ -121,6 +123,9 @@ class Daemon:
                     answer = await self._do(request)
                 except ValueError as error:
                     answer = {"error": str(error)}
+                except Exception as error:
+                    log.exception("%s", request["do"])
+                    answer = {"error": f"that failed: {error!r}"}
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
                 if request["do"] == "stop":
