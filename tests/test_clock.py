@@ -108,7 +108,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
     assert parse_duration(text).total_seconds() == seconds
 
 
-@pytest.mark.parametrize("text", ["", "24", "h", "1 day", "nanh"])
+@pytest.mark.parametrize("text", ["", "24", "h", "1 day", "nanh", "infs", "99999999999h"])
 def test_a_duration_that_is_none_is_refused(text: str) -> None:
     """A typo gets a sentence, not a traceback."""
     with pytest.raises(ValueError, match="duration"):
@@ -121,3 +121,15 @@ def test_timestamps_have_six_digits() -> None:
     assert len(timestamp(clock.now().replace(microsecond=120_000))) == len(
         "2024-04-25T01:58:35.120000Z"
     )
+
+
+def test_the_clock_does_not_run_out_of_years() -> None:
+    """A time that cannot be printed would make every later command fail."""
+
+    async def scenario() -> None:
+        clock = Clock()
+        with pytest.raises(ValueError, match="year 9999"):
+            await clock.advance(timedelta(days=365 * 8000))
+        assert clock.offset == 0
+
+    asyncio.run(scenario())

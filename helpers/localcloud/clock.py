@@ -16,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 
 Action = Callable[[], Awaitable[None]]
 
+LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
 log = logging.getLogger(__name__)
 
 
@@ -65,6 +67,8 @@ class Clock:
         if by < timedelta(0):
             raise ValueError("the cloud's clock can only be moved forward")
         target = self.time() + by.total_seconds()
+        if target > LAST_MOMENT:
+            raise ValueError("the cloud's clock ends with the year 9999")
         while self._timers and self._timers[0][0] <= target:
             self._move_to(self._timers[0][0])
             await self._run_due()
@@ -110,5 +114,5 @@ def parse_duration(text: str) -> timedelta:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
     try:
         return timedelta(**{units[text[-1:]]: float(text[:-1])})
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         raise ValueError(f"not a duration: {text!r} (try 90s, 15m, 24h or 7d)") from None

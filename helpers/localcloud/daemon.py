@@ -33,6 +33,8 @@ from .gateway.upstream import Upstream
 from .home import Home
 from .surroundings import Around
 
+log = logging.getLogger(__name__)
+
 LINGER_SECONDS = 10
 """How long a held cloud lives after its last holder has gone."""
 
@@ -127,6 +129,9 @@ class Daemon:
                     answer = await self._do(request)
                 except ValueError as error:
                     answer = {"error": str(error)}
+                except Exception as error:
+                    log.exception("%s", request["do"])
+                    answer = {"error": f"that failed: {error!r}"}
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
                 if request["do"] == "stop":

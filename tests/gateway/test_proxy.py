@@ -333,3 +333,41 @@ def test_a_restart_keeps_the_authority(tmp_path: Path) -> None:
     """Clients that trust the bundle must go on trusting after a restart."""
     first = Authority(tmp_path).root_file.read_bytes()
     assert Authority(tmp_path).root_file.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "target", ["é.run.app:443", "a\0b:443", f"{'a' * 70}.run.app:443", "x.run.app:99999", "x:²"]
+)
+def test_a_target_that_is_no_host_and_port_is_refused(tmp_path: Path, target: str) -> None:
+    """A typo gets an answer instead of a connection that ends without a word."""
+
+    async def scenario() -> bytes:
+        async with world(tmp_path) as cloud:
+            reader, writer = await asyncio.open_connection("127.0.0.1", cloud.port)
+            head = f"CONNECT {target} HTTP/1.1\r\nProxy-Authorization: {cloud.proxy.credential}"
+            writer.write(f"{head}\r\n\r\n".encode())
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            return answer
+
+    assert asyncio.run(scenario()).startswith(b"HTTP/1.1 400 ")
+
+
+def test_plain_requests_for_two_hosts_reach_two_servers(tmp_path: Path) -> None:
+    """A client keeps its connection to a proxy for whatever host comes next."""
+
+    async def scenario() -> str:
+        async def page(request: web.BaseRequest) -> web.Response:
+            return web.Response(text="origin")
+
+        origin = await asyncio.get_running_loop().create_server(web.Server(page), "127.0.0.1", 0)
+        port = origin.sockets[0].getsockname()[1]
+        async with world(tmp_path) as cloud:
+            proxy = f"http://localcloud:{SECRET}@127.0.0.1:{cloud.port}"
+            both = await run(
+                "curl", "-s", "-x", proxy, "http://run.googleapis.com/x", f"http://127.0.0.1:{port}/"
+            )  # fmt: skip
+        origin.close()
+        return both
+
+    assert asyncio.run(scenario()) == "GET /x 0origin"

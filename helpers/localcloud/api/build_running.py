@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from ..clock import precise_timestamp
 from ..cloud import Cloud
 from ..errors import GoogleError
 from ..registry.image import Image
-from ..registry.repositories import PushRefused
-from . import builds, operations, storage_objects
+from ..registry.repositories import PullDenied, PushRefused
+from . import builds, operations, storage_buckets, storage_objects
 from .builds import DOCKER, Place
 from .rest import disk_full
 from .run_validation import seconds
@@ -54,10 +55,11 @@ class StepFailed(Exception):
 class BuildLog:
     """The log of one build: an object that grows in its logs bucket, and log entries."""
 
-    def __init__(self, cloud: Cloud, place: Place, build: Document) -> None:
+    def __init__(self, cloud: Cloud, place: Place, build: Document, account: str) -> None:
         self._cloud = cloud
         self._place = place
         self._build = build
+        self._account = account
         self._bucket = build["logsBucket"].removeprefix("gs://").partition("/")[0]
         self._to_storage = build["options"]["logging"] not in ("CLOUD_LOGGING_ONLY", "NONE")
         self.failed = False
@@ -98,10 +100,18 @@ class BuildLog:
             name = f"log-{self._build['id']}.txt"
             text = bytes(self._text)
             try:
+                self._check_bucket()
                 storage_objects.write(self._cloud, self._bucket, name, text, "text/plain")
             except (GoogleError, OSError):
                 log.exception("the log of build %s", self._build["id"])
                 self.failed = True
+
+    def _check_bucket(self) -> None:
+        """Raises GoogleError unless the build's account may write to a bucket of the user's."""
+        if self._bucket != builds.logs_bucket(self._place):
+            principal = self._cloud.accounts.principal(self._account)
+            bucket = storage_buckets.find(self._cloud, self._bucket)
+            storage_buckets.require(self._cloud, principal, "storage.objects.create", bucket)
 
 
 class Running:
@@ -113,11 +123,11 @@ class Running:
         self.build = build
         self.stop = asyncio.Event()
         self.cancelled = False
-        self.log = BuildLog(cloud, place, build)
         self._images: dict[str, Image] = {}
         self._account = build.get("serviceAccount", "").rpartition("/")[2] or (
             f"{place.number}-compute@developer.gserviceaccount.com"
         )
+        self.log = BuildLog(cloud, place, build, self._account)
 
     def cancel(self) -> None:
         """Stops the build; its status becomes CANCELLED."""
@@ -279,7 +289,8 @@ class Running:
             self._push(parsed.name)
         else:
             context = _inside(folder, step.get("dir", ""), parsed.folder)
-            image = await self.cloud.builder.build(
+            builder = replace(self.cloud.builder, find=self._find)
+            image = await builder.build(
                 context,
                 say,
                 self.cloud.clock.now(),
@@ -290,6 +301,13 @@ class Running:
                 stop=self.stop,
             )
             self._images |= dict.fromkeys(map(_tagged, parsed.tag), image)
+
+    def _find(self, reference: str) -> Image | None:
+        """An image that the Dockerfile starts from, as far as the build's account may read it."""
+        try:
+            return self.cloud.repositories.find(reference, self._account)
+        except PullDenied as error:
+            raise BuildFailed(f"denied: {error}") from None
 
     def _local(self, name: str) -> Image:
         image = self._images.get(_tagged(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,11 +59,20 @@ def save(cloud: Cloud, place: Place, build: Document) -> None:
     cloud.store.put(BUILDS, place.prefix + build["id"], build)
 
 
+def logs_bucket(place: Place) -> str:
+    """The bucket that Google keeps for the logs of a project's builds."""
+    return f"{place.number}.cloudbuild-logs.googleusercontent.com"
+
+
 def end_interrupted(cloud: Cloud) -> None:
     """Ends the builds that an earlier daemon did not bring to their end."""
+    shutil.rmtree(cloud.home.subfolder("builds"), ignore_errors=True)
     for name, build in cloud.store.list(BUILDS):
         if build["status"] not in FINAL:
             build |= {"status": "INTERNAL_ERROR", "finishTime": precise_timestamp(cloud.clock)}
+            for step in build["steps"]:
+                if step.get("status") == "WORKING":
+                    step["status"] = "INTERNAL_ERROR"
             build["statusDetail"] = "The local cloud was stopped during the build."
             cloud.store.put(BUILDS, name, build)
 
@@ -90,7 +100,7 @@ def new(cloud: Cloud, place: Place, asked: Document) -> Document:
     build: Document = {
         "timeout": DEFAULT_TIMEOUT,
         "queueTtl": "3600s",
-        "logsBucket": f"gs://{place.number}.cloudbuild-logs.googleusercontent.com",
+        "logsBucket": f"gs://{logs_bucket(place)}",
         **asked,
         "id": build_id,
         "name": f"projects/{place.number}/locations/{place.location}/builds/{build_id}",

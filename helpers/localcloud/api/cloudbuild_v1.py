@@ -50,14 +50,34 @@ async def create_build(call: Call, request: Any) -> Message:
     """CreateBuild: queues a build and answers with its operation."""
     cloud = call.cloud
     place = _place_of(cloud, request.parent, request.project_id)
+    asked = json_format.MessageToDict(request.build)
+    _check_account(call, asked.get("serviceAccount", ""))
     with cloud.store.transaction():
-        build = builds.new(cloud, place, json_format.MessageToDict(request.build))
+        build = builds.new(cloud, place, asked)
         running = build_running.Running(cloud, place, build)
         builds.save(cloud, place, build)
         name = builds.operation_name(place, build["id"])
         cloud.running_builds[name] = running.cancel
         operation = operations.start(cloud, name, builds.metadata(build), running.run)
     return operations.message(operation)
+
+
+def _check_account(call: Call, name: str) -> None:
+    """Raises GoogleError unless the caller may act as the account that a build is to run as.
+
+    The text: https://github.com/kohei321dev/spot-diggz/issues/164 (read 2026-11-24)
+    """
+    if not name:
+        return
+    account = call.cloud.accounts.find_service_account(name.rpartition("/")[2])
+    if account is None or not call.cloud.policies.allowed(
+        call.principal, "iam.serviceAccounts.actAs", account["name"]
+    ):
+        shown = account["uniqueId"] if account else name.rpartition("/")[2]
+        raise GoogleError(
+            "PERMISSION_DENIED",
+            f"caller does not have permission to act as service account {shown}",
+        )
 
 
 async def get_build(call: Call, request: Any) -> Message:
@@ -116,7 +136,7 @@ async def cancel_build(call: Call, request: Any) -> Message:
 
 async def cancel_operation(call: Call, request: Any) -> Message:
     """CancelOperation: the same as cancelling the build; harmless when it has ended."""
-    operations.get(call.cloud, request.name)
+    operations.require(call, request.name, "update")
     if cancel := call.cloud.running_builds.get(request.name):
         cancel()
     return empty_pb2.Empty()

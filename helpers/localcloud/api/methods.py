@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from google.protobuf.message import Message
 
+from ..errors import invalid
 from ..identity.accounts import Principal
 
 if TYPE_CHECKING:
@@ -61,6 +62,28 @@ class Method:
     handler: Handler
     permission: str = ""
 
+    def resources(self, request: Any) -> list[str]:
+        """The names of what a request is about: the fields that the paths are made of.
+
+        Over gRPC nothing else has checked their form. Raises GoogleError when one is wrong, or
+        when there is none at all.
+        """
+        found = []
+        for variable, shapes in _variables(tuple(self.http)).items():
+            value: Any = request
+            for part in variable.split("."):
+                value = getattr(value, part)
+            if not value:
+                continue
+            if variable == "project_id":
+                value = f"projects/{value}"
+            elif not any(path_pattern(shape).fullmatch(value) for shape in shapes):
+                raise invalid(variable, "Invalid resource field value in the request.")
+            found.append(value)
+        if not found:
+            raise invalid("name", "Invalid resource field value in the request.")
+        return found
+
     @property
     def rules(self) -> list[Rule]:
         """The HTTP bindings."""
@@ -101,6 +124,17 @@ class Api:
     def answers(self, host: str) -> bool:
         """Whether requests to this host are for this API."""
         return any(re.fullmatch(pattern, host) for pattern in self.hosts)
+
+
+@cache
+def _variables(http: tuple[str, ...]) -> dict[str, list[str]]:
+    """The variables of a method's paths that name resources, with the shapes they may have."""
+    shapes: dict[str, list[str]] = {}
+    for text in http:
+        for name, _, shape in (part.partition("=") for part in re.findall(r"{([^}]*)}", text)):
+            if shape or name == "project_id":
+                shapes.setdefault(name, []).append(shape)
+    return shapes
 
 
 @cache

@@ -24,6 +24,13 @@ from .methods import Call, Method, message_type
 KIND = "operation"
 log = logging.getLogger(__name__)
 
+PERMISSIONS = {
+    "google.cloud.run.v2.": "run.operations",
+    "google.devtools.cloudbuild.v1.": "cloudbuild.builds",
+    "google.devtools.artifactregistry.v1.": "artifactregistry.repositories",
+}
+"""What somebody needs, followed by a verb, for the operations of an API."""
+
 TYPE_MODULES = {
     "google.cloud.run.v2.": "google.cloud.run_v2",
     "google.devtools.cloudbuild.v1.": "google.cloud.devtools.cloudbuild_v1",
@@ -127,13 +134,33 @@ def end_interrupted(cloud: Cloud, resumed: Container[str]) -> None:
             finish(cloud, name, error=error.rpc_status())
 
 
+def allowed(call: Call, document: Document, verb: str) -> bool:
+    """Whether the caller may do that to an operation, by the API that it belongs to."""
+    parts = document["name"].split("/")
+    project = parts[2] if parts[0] == "operations" else parts[1]
+    kind = document.get("metadata", {}).get("@type", "").rpartition("/")[2]
+    permission = next(text for package, text in PERMISSIONS.items() if kind.startswith(package))
+    return call.cloud.policies.allowed(
+        call.principal, f"{permission}.{verb}", f"projects/{project}"
+    )
+
+
+def require(call: Call, name: str, verb: str) -> Document:
+    """An operation that the caller may do that to. Raises GoogleError."""
+    document = get(call.cloud, name)
+    if not allowed(call, document, verb):
+        raise GoogleError("PERMISSION_DENIED", "The caller does not have permission")
+    return document
+
+
 async def get_operation(call: Call, request: Any) -> Message:
     """GetOperation."""
-    return message(get(call.cloud, request.name))
+    return message(require(call, request.name, "get"))
 
 
 async def wait_operation(call: Call, request: Any) -> Message:
     """WaitOperation: at most the time-out, and never longer than half a minute."""
+    require(call, request.name, "get")
     asked = request.timeout.ToTimedelta().total_seconds() if request.HasField("timeout") else 30.0
     return message(await wait(call.cloud, request.name, min(asked, 30.0)))
 
@@ -145,13 +172,14 @@ async def list_operations(call: Call, request: Any) -> Message:
         size=request.page_size, token=request.page_token, default=100, most=1000,
     )  # fmt: skip
     response = operations_pb2.ListOperationsResponse(next_page_token=token)
-    response.operations.extend(message(document) for document in found)
+    visible = (document for document in found if allowed(call, document, "get"))
+    response.operations.extend(message(document) for document in visible)
     return response
 
 
 async def delete_operation(call: Call, request: Any) -> Message:
     """DeleteOperation: forgets an operation; it does not stop its work."""
-    get(call.cloud, request.name)
+    require(call, request.name, "delete")
     call.cloud.store.delete(KIND, request.name)
     return empty_pb2.Empty()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from .. import unrecorded
@@ -40,7 +39,7 @@ def decode(token: str, prefix: str = "") -> str:
         return ""
     try:
         name = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         name = ""
     if not name.startswith(prefix):
         raise invalid("page_token", unrecorded.page_token())

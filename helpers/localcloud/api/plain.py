@@ -21,7 +21,9 @@ async def json_body(request: web.BaseRequest) -> Document:
         return {}
     try:
         body = json.loads(data)
-    except ValueError as error:
+        # A lone surrogate is JSON and no text: it could be stored and never be sent again.
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise GoogleError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
     if not isinstance(body, dict):
         raise invalid("", "Invalid JSON payload received. Root element must be a message.")

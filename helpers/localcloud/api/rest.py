@@ -117,20 +117,9 @@ def _transcoded(method: Method, rule: Rule) -> RouteHandler:
 async def invoke(method: Method, call: Call, request: Any) -> Message:
     """Runs a method's handler once the caller's permission is established."""
     if method.permission:
-        call.cloud.policies.require(call.principal, method.permission, resource_of(request))
+        for resource in method.resources(request):
+            call.cloud.policies.require(call.principal, method.permission, resource)
     return await method.handler(call, request)
-
-
-def resource_of(request: Message) -> str:
-    """The name of the resource that a request is about, ``projects/P/…``."""
-    for field in ("name", "resource", "parent"):
-        if value := getattr(request, field, ""):
-            return str(value)
-    for value in (v for f, v in request.ListFields() if f.message_type is not None):
-        if name := getattr(value, "name", ""):
-            return str(name)
-    project = getattr(request, "project_id", "")
-    return f"projects/{project}" if project else ""
 
 
 async def read_body(request: web.BaseRequest) -> bytes:

@@ -74,6 +74,15 @@ def _desired(call: Call, document: Document, project: str, check: Check) -> Docu
     return desired
 
 
+def _check_invoker_switch(call: Call, name: Name, desired: Document, current: Document) -> None:
+    """Raises GoogleError unless the caller may let everybody in, who asks for that.
+
+    Source: https://docs.cloud.google.com/run/docs/authenticating/public (2026-11-24)
+    """
+    if desired.get("invokerIamDisabled", False) != current.get("invokerIamDisabled", False):
+        call.cloud.policies.require(call.principal, "run.services.setIamPolicy", str(name))
+
+
 def _check_revision_name(cloud: Cloud, name: Name, desired: Document, check: Check) -> None:
     chosen = desired["template"].get("revision")
     if not chosen:
@@ -98,6 +107,7 @@ async def create_service(call: Call, request: Any) -> Message:
     name = Name(project, location, request.service_id)
     desired = _desired(call, _document(request.service), project, check)
     _check_revision_name(cloud, name, desired, check)
+    _check_invoker_switch(call, name, desired, {})
     if cloud.store.get(SERVICES, str(name)) is not None:
         raise GoogleError("ALREADY_EXISTS", f"Resource '{name.service}' already exists.")
     if request.validate_only:
@@ -155,6 +165,8 @@ async def update_service(call: Call, request: Any) -> Message:
     if current is not None and "deleteTime" in current:
         raise run_services.not_found(name)
     if current is not None:
+        if "deleteTime" in current:
+            raise GoogleError("FAILED_PRECONDITION", unrecorded.being_deleted(name.service))
         run_services.check_etag(current, request.service.etag)
     else:
         check.service_id(name.service)
@@ -165,6 +177,7 @@ async def update_service(call: Call, request: Any) -> Message:
     desired = _desired(call, wanted, name.project, check)
     if current is None or desired["template"] != current["template"]:
         _check_revision_name(cloud, name, desired, check)
+    _check_invoker_switch(call, name, desired, current or {})
     if request.validate_only:
         return _validated(cloud, name, desired, call.email)
     change = run_services.create if current is None else run_services.update

@@ -108,7 +108,9 @@ def json_body(body: bytes) -> dict[str, Any]:
     """A request's JSON object; no body stands for an empty one. Raises StorageError."""
     try:
         parsed = json.loads(body) if body.strip() else {}
-    except ValueError:
+        # A lone surrogate is JSON and no text: it could be stored and never be sent again.
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise StorageError(400, "parseError", "Parse Error")

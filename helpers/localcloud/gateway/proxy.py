@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hmac
 import logging
+import re
 from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from .upstream import PROXY_USER, Upstream
 log = logging.getLogger(__name__)
 
 MAX_HEAD = 64 * 1024
+HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}|[0-9a-f:.]+")
+PORT = re.compile(r"[0-9]{1,5}")
 CONNECT_SECONDS = 30
 
 
@@ -102,6 +105,8 @@ class _Connection(asyncio.Protocol):
     async def _handle(self) -> None:
         try:
             await self._hand_over()
+        except ValueError:
+            self._refuse(400, "That is no host and port.")
         except (OSError, ConnectionError, TimeoutError) as error:
             log.debug("connection ended: %r", error)
             self.abort()
@@ -137,7 +142,7 @@ class _Connection(asyncio.Protocol):
         if method == "CONNECT":
             host, _, port = target.rpartition(":")
             host = host.strip("[]").lower().rstrip(".")
-            if not port.isdigit():
+            if not HOST.fullmatch(host) or not PORT.fullmatch(port) or int(port) > 65535:
                 return self._refuse(400, "CONNECT needs host:port.")
             if self._proxy.hosts.serves(host):
                 await self._end_tls(host)
@@ -179,15 +184,15 @@ class _Connection(asyncio.Protocol):
         url = urlsplit(target)
         host = (url.hostname or "").lower()
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        kept = [line for line in lines if not line.lower().startswith("proxy-")]
+        # One request a connection: the next one may be for another host.
+        dropped = ("proxy-", "connection:", "keep-alive:")
+        kept = [line for line in lines if not line.lower().startswith(dropped)]
+        head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close"]) + "\r\n\r\n"
         if self._proxy.hosts.serves(host):
-            head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept]) + "\r\n\r\n"
             protocol = self._proxy.hosts.http(host, "http")
             give(self._transport, protocol, head.encode("latin-1") + rest)
             self._transport.resume_reading()
             return
-        kept = [line for line in kept if not line.lower().startswith("connection:")]
-        head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close"]) + "\r\n\r\n"
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 server = await self._proxy.upstream.connect(host, url.port or 80)

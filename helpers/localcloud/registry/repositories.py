@@ -332,12 +332,22 @@ class Repositories:
         self.check(self._accounts.principal(account), DOWNLOAD, wanted.name.repository)
         return self._digest(wanted)
 
-    def find(self, reference: str) -> Image | None:
-        """The image that a Dockerfile names, or None if it is not here."""
+    def find(self, reference: str, account: str) -> Image | None:
+        """The image that a Dockerfile names, read as a service account; None if it is not here.
+
+        Raises PullDenied when the account may not read the repository.
+        """
         try:
-            return images.load(self.blobs, self._digest(self._parsed(reference)))
+            return images.load(self.blobs, self.resolve(reference, account))
         except NoSuchImage:
             return None
+
+    def has(self, reference: str) -> bool:
+        """Whether an image is here, whoever may read it."""
+        try:
+            return bool(self._digest(self._parsed(reference)))
+        except NoSuchImage:
+            return False
 
     def push(self, reference: str, digest: str, account: str) -> None:
         """Pushes an image that is among the blobs, as a service account. Raises PushRefused."""
