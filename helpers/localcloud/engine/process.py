@@ -47,9 +47,9 @@ class Process:
         self._children: set[Child] = set()
         self._ports: set[int] = set()
         self._work = work / "process"
-        if self._work.exists():
-            remove_tree(self._work)  # Left over by a daemon that was killed with its holders.
-        self._work.mkdir(parents=True)
+        # Left over by a daemon that was killed; its holders may be removing their parts just now.
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(parents=True, exist_ok=True)
 
     async def start(self, spec: ContainerSpec) -> Child:
         """Starts a container: see Engine.
@@ -110,7 +110,7 @@ class Process:
             for arguments in wanted:
                 pip = ("python3", "-m", "pip", "install", *arguments)
                 order = _order(rootfs, replace(command, argv=pip), folder)
-                order["env"] |= QUIET
+                order["env"] |= {**QUIET, "HOME": str(folder.root.parent / "home")}
                 child = self._remembered(
                     Child(lambda stream, line: on_output(stream, folder.shown(line)))
                 )
