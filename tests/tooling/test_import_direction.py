@@ -21,6 +21,7 @@ HELPERS = (
     "build",
     "registry",
     "service",
+    "logs",
     "auth",
     "domains",
     "network",
