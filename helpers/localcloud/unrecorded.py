@@ -17,11 +17,6 @@ def etag_mismatch(name: str) -> str:
     return f"The etag of '{name}' does not match: the resource was changed since it was read."
 
 
-def being_deleted(name: str) -> str:
-    """Changing a service that is on its way out."""
-    return f"Service '{name}' is being deleted and cannot be changed."
-
-
 def page_token() -> str:
     """A page token that this method never gave out."""
     return "The page token is invalid."

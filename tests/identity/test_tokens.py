@@ -70,6 +70,17 @@ def test_a_service_accounts_token_for_the_service_opens_it(identity: Identity) -
     assert identity.tokens.verify_id_token(token, [OTHER, URL]) == account
 
 
+def test_an_expired_token_does_not_come_back_when_a_new_one_is_issued(identity: Identity) -> None:
+    """Both may be of the same second of the real clock, and were once the same bytes."""
+    account = identity.account()
+    old = identity.tokens.id_token(account, URL)
+    asyncio.run(identity.clock.advance(timedelta(minutes=61)))
+    new = identity.tokens.id_token(account, URL)
+    assert identity.tokens.verify_id_token(new, [URL]) == account
+    with pytest.raises(TokenRefused):
+        identity.tokens.verify_id_token(old, [URL])
+
+
 def test_a_token_without_an_email_still_says_who_it_is(identity: Identity) -> None:
     account = identity.account()
     token = identity.tokens.id_token(account, URL, include_email=False)

@@ -35,7 +35,11 @@ def test_an_unknown_name_is_not_said_to_be_missing() -> None:
     assert ask("www.example.com").rcode() == dns.rcode.REFUSED
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", b"x" * 100, dns.message.Message().to_wire()])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", b"x" * 100, dns.message.Message().to_wire()],
+    ids=["nothing", "a byte", "text", "no question"],
+)
 def test_what_is_no_question_harms_nobody(data: bytes) -> None:
     answer(data, KNOWN.get)
 

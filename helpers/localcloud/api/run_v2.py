@@ -165,8 +165,6 @@ async def update_service(call: Call, request: Any) -> Message:
     if current is not None and "deleteTime" in current:
         raise run_services.not_found(name)
     if current is not None:
-        if "deleteTime" in current:
-            raise GoogleError("FAILED_PRECONDITION", unrecorded.being_deleted(name.service))
         run_services.check_etag(current, request.service.etag)
     else:
         check.service_id(name.service)

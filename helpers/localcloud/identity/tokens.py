@@ -143,10 +143,16 @@ class Tokens:
             claims["at_hash"] = base64.urlsafe_b64encode(half).decode().rstrip("=")
         claims |= {"exp": now + LIFETIME, "iat": now, "iss": ISSUER, "sub": principal.unique_id}
         key = self._keys.signing
-        token = jwt.encode(claims, key.private, algorithm="RS256", headers={"kid": key.id})
-        issued = {"expires": claims["exp"], "offset": self._clock.offset}
-        self._store.put(ID_TOKENS, _hash(token), issued)
-        return token
+        while True:
+            token = jwt.encode(claims, key.private, algorithm="RS256", headers={"kid": key.id})
+            issued = {"expires": claims["exp"], "offset": self._clock.offset}
+            earlier = self._store.get(ID_TOKENS, _hash(token))
+            if earlier in (None, issued):
+                self._store.put(ID_TOKENS, _hash(token), issued)
+                return token
+            # The cloud's clock was moved within this second of the real one: the old token must
+            # stay old, so the new one has to be another.
+            claims |= {"exp": claims["exp"] - 1, "iat": claims["iat"] - 1}
 
     # What a token stands for
 
