@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -129,3 +130,48 @@ def test_no_descriptor_stays_open_after_many_containers(bench: Bench) -> None:
             assert len(set(counts[1:])) == 1
 
     asyncio.run(main())
+
+
+ONE_START = """
+import asyncio, sys
+from pathlib import Path
+from tests.engine.bench import Bench
+
+async def main():
+    bench = Bench(Path(sys.argv[1]))
+    async with bench.engine() as engine:
+        print("ready", flush=True)
+        await engine.start(bench.spec("sleep", sys.argv[2]))
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_a_kill_in_the_middle_of_a_start_leaves_nothing(bench: Bench, tmp_path: Path) -> None:
+    """Bubblewrap's first process ties its life to its parent a moment after it was made."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    mark = f"98{seed:06}"
+    for _ in range(25):
+        daemon = subprocess.Popen(
+            [sys.executable, "-c", ONE_START, str(bench.folder), mark], stdout=subprocess.PIPE
+        )
+        assert daemon.stdout is not None
+        daemon.stdout.readline()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            daemon.wait(moments.uniform(0.02, 0.09))
+        daemon.kill()
+        daemon.wait()
+        daemon.stdout.close()
+
+    def left() -> list[int]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if mark.encode() in path.read_bytes().split(b"\0"):
+                    found.append(int(path.parent.name))
+        return found
+
+    asyncio.run(until(lambda: not left()))

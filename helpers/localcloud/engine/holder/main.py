@@ -61,6 +61,7 @@ class Holder:
         self._out_of_memory = False
         self._is_started = False
         self._looked = 0.0
+        namespaces.adopt_orphans()
         namespaces.enter(network=order["network"])
         if order["network"]:
             addresses, datagrams = (
@@ -90,9 +91,10 @@ class Holder:
             is_over = ended in ready
             if self._is_started and not is_over and self._is_time_to_look():
                 self._look(self._launch.first)
+        # Killed early, bubblewrap leaves a first process that does not yet die with its parent.
+        namespaces.end_children()
         while self._launch.read():
             pass
-        os.waitpid(self._launch.pid, 0)
         self._look(NO_PROCESS)
         if self._launch.code is not None and not self._is_started:
             self._start()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 from collections.abc import Sequence
 
+PR_SET_CHILD_SUBREAPER = 36
 NEWUSER = 0x10000000
 NEWNET = 0x40000000
 
@@ -18,6 +20,23 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class Refused(Exception):
     """The kernel refuses a namespace; the text says which and why."""
+
+
+def adopt_orphans() -> None:
+    """Makes every process below this one its child once the process between them has ended."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_children() -> None:
+    """Kills the children of this process, and those that it gets by that, until there is none."""
+    while True:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            for child in file.read().split():
+                os.kill(int(child), signal.SIGKILL)
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
 
 
 def enter(*, network: bool) -> None:
