@@ -70,9 +70,7 @@ def _check_account(call: Call, name: str) -> None:
     if not name:
         return
     account = call.cloud.accounts.find_service_account(name.rpartition("/")[2])
-    if account is None or not call.cloud.policies.allowed(
-        call.principal, "iam.serviceAccounts.actAs", account["name"]
-    ):
+    if not call.cloud.policies.may_act_as(call.principal, account):
         shown = account["uniqueId"] if account else name.rpartition("/")[2]
         raise GoogleError(
             "PERMISSION_DENIED",

@@ -63,9 +63,7 @@ def _desired(call: Call, document: Document, project: str, check: Check) -> Docu
     desired = complete(document, f"{number}-compute@developer.gserviceaccount.com")
     email = desired["template"]["serviceAccount"]
     account = cloud.accounts.find_service_account(email)
-    if account is None or not cloud.policies.allowed(
-        call.principal, "iam.serviceAccounts.actAs", account["name"]
-    ):
+    if not cloud.policies.may_act_as(call.principal, account):
         raise GoogleError(
             "PERMISSION_DENIED",
             f"Permission 'iam.serviceaccounts.actAs' denied on service account {email}"

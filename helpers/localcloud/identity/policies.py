@@ -191,6 +191,12 @@ class Policies:
                     return True
         return False
 
+    def may_act_as(self, principal: Principal | None, account: Document | None) -> bool:
+        """Whether a principal may have something run as a service account, which may be missing."""
+        return account is not None and self.allowed(
+            principal, "iam.serviceAccounts.actAs", account["name"]
+        )
+
     def require(self, principal: Principal | None, permission: str, resource: str) -> None:
         """Raises GoogleError unless the permission is held and the API is on in the project."""
         project = self._accounts.project(_project(resource))
