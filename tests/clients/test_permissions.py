@@ -119,3 +119,10 @@ def test_a_name_of_the_wrong_form_is_refused_over_grpc_too(cloud: LocalCloud, na
     """Over REST the path has to match; gRPC takes any text."""
     with pytest.raises(exceptions.InvalidArgument):
         run_v2.ServicesClient().get_service(name=name)
+
+
+def test_another_apis_operation_is_refused_and_no_internal_error(cloud: LocalCloud) -> None:
+    """Its name fits Cloud Build's paths, and it is none of Cloud Build's."""
+    made = call("POST", f"{CRM}/projects", {"projectId": "another-apis-operation"}).json()
+    answer = call("GET", f"https://cloudbuild.googleapis.com/v1/{made['name']}")
+    assert (answer.status_code, answer.json()["error"]["status"]) == (403, "PERMISSION_DENIED")

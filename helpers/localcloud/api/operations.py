@@ -136,10 +136,12 @@ def end_interrupted(cloud: Cloud, resumed: Container[str]) -> None:
 
 def allowed(call: Call, document: Document, verb: str) -> bool:
     """Whether the caller may do that to an operation, by the API that it belongs to."""
+    kind = document.get("metadata", {}).get("@type", "").rpartition("/")[2]
+    permission = next((text for name, text in PERMISSIONS.items() if kind.startswith(name)), None)
+    if permission is None:
+        return False  # Resource Manager and Service Usage show their operations themselves.
     parts = document["name"].split("/")
     project = parts[2] if parts[0] == "operations" else parts[1]
-    kind = document.get("metadata", {}).get("@type", "").rpartition("/")[2]
-    permission = next(text for package, text in PERMISSIONS.items() if kind.startswith(package))
     return call.cloud.policies.allowed(
         call.principal, f"{permission}.{verb}", f"projects/{project}"
     )
