@@ -70,12 +70,7 @@ class Cloud:
             self.store, self.clock, self.blobs, self.accounts, self.policies
         )
         self.builder = Builder(
-            self.engine,
-            self.blobs,
-            self.layers,
-            self.base,
-            home.subfolder("wheels"),
-            lambda reference: None,
+            self.engine, self.blobs, self.layers, self.base, home.subfolder("wheels")
         )
         self.door = FrontDoor(self.clock, self.logs, self.tokens, self.policies, self.engine)
         self._workers = ThreadPoolExecutor(4, "worker")

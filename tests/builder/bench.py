@@ -69,13 +69,12 @@ class Bench:
                 stop.set()
 
         shelf = self.shelf
-        builder = Builder(
-            shelf.engine, shelf.blobs, shelf.layers, shelf.base, shelf.wheels, shelf.images.get
-        )
+        builder = Builder(shelf.engine, shelf.blobs, shelf.layers, shelf.base, shelf.wheels)
         if dockerfile:
             self.write({"Dockerfile": dockerfile})
         self.log.clear()
-        return await builder.build(self.context, take, NOW, stop=stop, **options)
+        find = shelf.images.get
+        return await builder.build(self.context, take, NOW, find=find, stop=stop, **options)
 
     def tree(self, image: Image) -> Tree:
         return Tree(self.shelf.layers.rootfs(image).lowers)

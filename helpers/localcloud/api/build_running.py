@@ -10,7 +10,6 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -289,8 +288,7 @@ class Running:
             self._push(parsed.name)
         else:
             context = _inside(folder, step.get("dir", ""), parsed.folder)
-            builder = replace(self.cloud.builder, find=self._find)
-            image = await builder.build(
+            image = await self.cloud.builder.build(
                 context,
                 say,
                 self.cloud.clock.now(),
@@ -298,6 +296,7 @@ class Running:
                 build_args=dict(item.partition("=")[::2] for item in parsed.build_arg),
                 target=parsed.target,
                 tags=parsed.tag,
+                find=self._find,
                 stop=self.stop,
             )
             self._images |= dict.fromkeys(map(_tagged, parsed.tag), image)

@@ -34,6 +34,11 @@ Find = Callable[[str], Image | None]
 may raise BuildFailed."""
 
 
+def find_none(reference: str) -> Image | None:
+    """Finds nothing: for builds that start from no registry's image."""
+    return None
+
+
 @dataclass(frozen=True)
 class Builder:
     """What every build of one home needs. ``wheels`` is a folder for the packages of pip."""
@@ -43,7 +48,6 @@ class Builder:
     layers: Layers
     base: Base
     wheels: Path
-    find: Find
 
     async def build(
         self,
@@ -55,6 +59,7 @@ class Builder:
         build_args: Mapping[str, str] | None = None,
         target: str = "",
         tags: Iterable[str] = (),
+        find: Find = find_none,
         stop: asyncio.Event | None = None,
     ) -> Image:
         """Builds a folder and returns the image, stored in the blobs under no name.
@@ -62,12 +67,12 @@ class Builder:
         ``log`` gets every line, without a newline, as it comes, and at a failure its text last.
         ``now`` becomes the image's time. ``file`` is the Dockerfile's path in the folder,
         ``target`` the last stage to build (empty for the last one there is), ``tags`` are only
-        for the log. Setting ``stop`` kills the running step.
+        for the log, ``find`` is where ``FROM`` looks. Setting ``stop`` kills the running step.
 
         Raises BuildFailed with the text that docker prints, BuildStopped after ``stop``, and
         OSError when the disk does not take what is written.
         """
-        build = _Build(self, log, now, stop or asyncio.Event(), build_args or {})
+        build = _Build(self, find, log, now, stop or asyncio.Event(), build_args or {})
         try:
             image = await build.run(folder, file, target)
         except BuildFailed as failure:
@@ -86,12 +91,14 @@ class _Build:
     def __init__(
         self,
         builder: Builder,
+        find: Find,
         log: Callable[[str], None],
         now: datetime,
         stop: asyncio.Event,
         build_args: Mapping[str, str],
     ) -> None:
         self._builder = builder
+        self._find = find
         self._log = log
         self._now = now
         self._stop = stop
@@ -175,7 +182,7 @@ class _Build:
         tag = bases.python_tag(reference)
         try:
             if tag is None:
-                image = self._builder.find(reference)
+                image = self._find(reference)
             else:
                 base = self._builder.base
                 image = await asyncio.to_thread(base.image)
