@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -101,6 +102,26 @@ class Clock:
 def timestamp(when: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as Google's APIs print it."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def nanoseconds(text: str) -> int | None:
+    """Since 1970, of an RFC 3339 time or an ISO 8601 date (UTC); None for any other text."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        whole = datetime.fromisoformat(f"{match[1]}{match[2] or 'T00:00:00'}".upper())
+        zone = datetime.fromisoformat(f"2000-01-01T00:00:00{(match[4] or 'Z').upper()}").tzinfo
+        seconds = round((whole.replace(tzinfo=zone) - _EPOCH).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+    return seconds * 10**9 + int((match[3] or "0").ljust(9, "0")[:9])
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:([Tt ]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
 
 
 def precise_timestamp(clock: Clock) -> str:

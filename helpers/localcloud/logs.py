@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any
 
-from .clock import Clock, timestamp
-from .store import Store
+from .clock import Clock, nanoseconds, timestamp
+from .store import LogEntry, Narrowed, Store
 
 BATCH_SECONDS = 0.2
+
+SEVERITIES = {
+    "DEFAULT": 0, "DEBUG": 100, "INFO": 200, "NOTICE": 300, "WARNING": 400, "ERROR": 500,
+    "CRITICAL": 600, "ALERT": 700, "EMERGENCY": 800,
+}  # fmt: skip
+"""From google/logging/type/log_severity.proto."""
 
 
 class Logs:
@@ -17,16 +24,25 @@ class Logs:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._waiting: list[tuple[float, str, str, dict[str, Any]]] = []
+        self._waiting: list[LogEntry] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._count = itertools.count()
 
     def write(self, project: str, log: str, entry: dict[str, Any]) -> None:
         """Adds one LogEntry (as Cloud Logging's JSON has it) to ``projects/PROJECT/logs/LOG``.
 
-        ``timestamp`` is filled in if it is missing.
+        ``timestamp`` and ``insertId`` are filled in if they are missing. An id that is filled in
+        comes after every earlier one, so that entries of one moment keep their order.
         """
-        entry.setdefault("timestamp", timestamp(self._clock.now()))
-        self._waiting.append((self._clock.time(), project, log, entry))
+        now = self._clock.now()
+        entry["receiveTimestamp"] = timestamp(now)
+        entry.setdefault("timestamp", entry["receiveTimestamp"])
+        if not entry.get("insertId"):
+            seconds, count = int(now.timestamp()), next(self._count) % 2**32
+            entry["insertId"] = f"{seconds:08x}{now.microsecond:08x}{count:08x}"
+        severity = SEVERITIES.get(entry.get("severity", ""), 0)
+        time = nanoseconds(entry["timestamp"]) or 0
+        self._waiting.append(LogEntry(project, time, entry["insertId"], log, severity, entry))
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(BATCH_SECONDS, self.flush)
@@ -44,4 +60,4 @@ class Logs:
     def read(self, project: str, log: str = "") -> list[dict[str, Any]]:
         """All entries of a project, or of one of its logs, oldest first."""
         self.flush()
-        return [entry for _, entry in self._store.entries(project, log, limit=-1)]
+        return [entry.body for entry in self._store.entries(project, Narrowed(log=log))]

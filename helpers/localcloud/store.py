@@ -10,10 +10,11 @@ import errno
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS document (
@@ -22,23 +23,58 @@ CREATE TABLE IF NOT EXISTS document (
 CREATE TABLE IF NOT EXISTS counter (
   kind TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS entry (
-  id INTEGER PRIMARY KEY, time REAL NOT NULL, project TEXT NOT NULL, log TEXT NOT NULL,
-  body TEXT NOT NULL
+CREATE TABLE IF NOT EXISTS log_entry (
+  project TEXT NOT NULL, time INTEGER NOT NULL, insert_id TEXT NOT NULL, log TEXT NOT NULL,
+  severity INTEGER NOT NULL, body TEXT NOT NULL, UNIQUE (project, time, insert_id, log)
 );
-CREATE INDEX IF NOT EXISTS entry_by_project ON entry (project, log, id);
 """
 
 Document = dict[str, Any]
 Named = list[tuple[str, Document]]
-Entry = tuple[float, str, str, Document]
-Numbered = list[tuple[int, Document]]
+Position = tuple[int, str, str]
+
+
+class LogEntry(NamedTuple):
+    """One log entry. ``time`` is its timestamp in nanoseconds since 1970."""
+
+    project: str
+    time: int
+    insert_id: str
+    log: str
+    severity: int
+    body: Document
+
+    @property
+    def position(self) -> Position:
+        """Its place among the entries of a project."""
+        return self.time, self.insert_id, self.log
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """Which of a project's log entries to look at, as far as the store can tell them apart.
+
+    ``since`` and ``until`` are inclusive, ``log`` has any case, ``severity`` is the lowest, and
+    each of ``words`` is somewhere in the body. ``after`` is where an earlier reading ended.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    log: str = ""
+    severity: int = 0
+    words: tuple[str, ...] = ()
+    descending: bool = False
+    after: Position | None = None
+
+
+EVERYTHING = Narrowed()
 
 
 class Store:
     """Documents, counters and log entries of one home."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
         self._db = sqlite3.connect(path, isolation_level=None)
         path.chmod(0o600)
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -110,22 +146,50 @@ class Store:
         ).fetchone()
         return int(row[0])
 
-    def append_entries(self, entries: Sequence[Entry]) -> None:
-        """Writes log entries: time (seconds since 1970), project, log name, body."""
-        sql = "INSERT INTO entry (time, project, log, body) VALUES (?, ?, ?, ?)"
-        for when, project, log, body in entries:
-            self._execute(sql, (when, project, log, json.dumps(body)))
+    def append_entries(self, entries: Iterable[LogEntry]) -> None:
+        """Writes log entries; one with the time, id and log of an earlier one is the same entry."""
+        sql = "INSERT OR IGNORE INTO log_entry VALUES (?, ?, ?, ?, ?, ?)"
+        for entry in entries:
+            self._execute(sql, (*entry[:-1], json.dumps(entry.body, separators=(",", ":"))))
 
     def entries(
-        self, project: str, log: str = "", *, after: int = 0, limit: int = 1000
-    ) -> Numbered:
-        """Log entries of a project in the order they were written, with their row numbers."""
-        rows = self._execute(
-            "SELECT id, body FROM entry WHERE project = ? AND (? = '' OR log = ?) AND id > ?"
-            " ORDER BY id LIMIT ?",
-            (project, log, log, after, limit),
+        self, project: str, which: Narrowed = EVERYTHING
+    ) -> Generator[LogEntry, None, None]:
+        """A project's log entries in order of time, read as they are asked for, in any thread."""
+        order = "DESC" if which.descending else "ASC"
+        conditions: dict[str, Sequence[object]] = {"project = ?": (project,)}
+        if which.since is not None:
+            conditions["time >= ?"] = (which.since,)
+        if which.until is not None:
+            conditions["time <= ?"] = (which.until,)
+        if which.after is not None:
+            sign = "<" if which.descending else ">"
+            conditions[f"(time, insert_id, log) {sign} (?, ?, ?)"] = which.after
+        if which.log:
+            conditions["log = ? COLLATE NOCASE"] = (which.log,)
+        if which.severity:
+            conditions["severity >= ?"] = (which.severity,)
+        if which.words:
+            each = " AND ".join(["body LIKE ?"] * len(which.words))
+            conditions[each] = [f"%{word}%" for word in which.words]
+        sql = (
+            f"SELECT * FROM log_entry WHERE {' AND '.join(conditions)}"
+            f" ORDER BY time {order}, insert_id {order}, log {order}"
         )
-        return [(number, json.loads(body)) for number, body in rows]
+        values = [value for given in conditions.values() for value in given]
+        with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True)) as reader:
+            for owner, time, insert_id, log, severity, body in reader.execute(sql, values):
+                yield LogEntry(owner, time, insert_id, log, severity, json.loads(body))
+
+    def logs(self, project: str) -> Sequence[str]:
+        """The names of the logs of a project that have entries, in order."""
+        sql = "SELECT DISTINCT log FROM log_entry WHERE project = ? ORDER BY log"
+        return [log for (log,) in self._execute(sql, (project,))]
+
+    def delete_log(self, project: str, log: str) -> bool:
+        """Deletes the entries of a log and says whether there was one."""
+        sql = "DELETE FROM log_entry WHERE project = ? AND log = ?"
+        return self._execute(sql, (project, log)).rowcount > 0
 
     def close(self) -> None:
         """Closes the file."""

@@ -385,3 +385,66 @@ def metadata_format() -> str:
 def metadata_account(email: str) -> str:
     """A request for a token of an account that was disabled or deleted."""
     return f"Service account {email} is disabled or does not exist.\n"
+
+
+def filter_too_long(most: int) -> str:
+    """A log filter that is longer than Cloud Logging takes."""
+    return f"The filter must not be longer than {most:,} characters."
+
+
+def filter_too_deep(most: int) -> str:
+    """A log filter with more parentheses inside one another than is served."""
+    return f"The filter has more than {most} parentheses and negations inside one another."
+
+
+def filter_function(name: str) -> str:
+    """A function in a log filter that does not exist."""
+    return f"unknown function '{name}'"
+
+
+def filter_field(path: str) -> str:
+    """A field in a log filter that a LogEntry does not have."""
+    return f"unknown field '{path}'"
+
+
+def filter_object(path: str, operator: str) -> str:
+    """A comparison in a log filter that the field's type does not have."""
+    return f"field '{path}' cannot be compared by '{operator}'"
+
+
+def filter_pattern(pattern: str) -> str:
+    """A regular expression in a log filter that RE2 would not take."""
+    return f"invalid regular expression '{pattern}'"
+
+
+def log_page_size(most: int) -> str:
+    """A page of log entries or logs that is negative or too large."""
+    return f"The page size must be between 0 and {most}."
+
+
+def log_order() -> str:
+    """Log entries in an order that does not exist."""
+    return "The order must be 'timestamp asc' or 'timestamp desc'."
+
+
+def log_parents(most: int) -> str:
+    """A request for log entries of nothing, or of too much."""
+    return f"Between 1 and {most} resource names are required."
+
+
+def log_name() -> str:
+    """The name of a log that breaks the rule of the API's reference for ``logName``."""
+    return (
+        "A log name must be projects/PROJECT/logs/LOG; LOG is URL-encoded, shorter than 512"
+        " characters, and has letters, digits, '/', '_', '-' and '.'."
+    )
+
+
+def log_resource() -> str:
+    """Writing a log entry that no monitored resource belongs to."""
+    return "A monitored resource is required."
+
+
+def log_proto_payload() -> str:
+    """Writing a log entry whose protoPayload has a type that is not known here."""
+    return "protoPayload of this type"

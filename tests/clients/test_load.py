@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from tests.clients.conftest import Deployed
-from tests.clients.test_scaling import REQUESTS as REQUEST_LOG
-from tests.clients.test_scaling import SYSTEM, log
+from tests.clients.logged import REQUESTS as REQUEST_LOG
+from tests.clients.logged import SYSTEM, log
 from tests.clients.test_traffic import latest, to
 from tests.conftest import LocalCloud, eventually
 from tests.processes import descendants

@@ -13,23 +13,12 @@ from google.protobuf import duration_pb2
 
 from helpers.localcloud import control
 from helpers.localcloud.home import Home
-from helpers.localcloud.store import Store
-from tests.clients.conftest import PROJECT, Deployed
+from tests.clients.conftest import Deployed
+from tests.clients.logged import REQUESTS, STDOUT, SYSTEM, log
 from tests.clients.own import built, finish
 from tests.conftest import LocalCloud, eventually
 from tests.faults.client import PARENT, RUN, Client
 from tests.processes import descendants
-
-REQUESTS, SYSTEM = "run.googleapis.com/requests", "run.googleapis.com/varlog/system"
-STDOUT = "run.googleapis.com/stdout"
-
-
-def log(home: Home, service: str, name: str) -> list[dict[str, Any]]:
-    """What one of a service's logs has by now."""
-    store = Store(home.database)
-    entries = [entry for _, entry in store.entries(PROJECT, name, limit=-1)]
-    store.close()
-    return [each for each in entries if each["resource"]["labels"]["service_name"] == service]
 
 
 def texts(home: Home, service: str, name: str) -> list[str]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from helpers.localcloud import control
 from helpers.localcloud.home import Home
-from helpers.localcloud.store import Store
+from tests.clients.logged import REQUESTS, listed
 from tests.clients.own import built, finish
 from tests.conftest import eventually
 from tests.faults.client import PARENT, RUN, Client
@@ -372,14 +372,12 @@ def outcomes(who: People) -> dict[str, list[Outcome]]:
             page = f"{url}/request?case={number}-{form}"
             found.setdefault(name, []).append((page, who.client.bare(page, headers), headers))
     connection.close()
-    store = Store(who.home.database)
 
     def entries() -> dict[str, dict[str, Any]]:
-        written = store.entries(PROJECT, "run.googleapis.com/requests", limit=-1)
-        return {entry["httpRequest"]["requestUrl"]: entry for _, entry in written}
+        written = listed(who.home, f'log_id("{REQUESTS}")')
+        return {entry["httpRequest"]["requestUrl"]: entry for entry in written}
 
     log = eventually(entries, lambda log: len(log) == 2 * len(CASES), seconds=10)
-    store.close()
     return {
         name: [
             Outcome(

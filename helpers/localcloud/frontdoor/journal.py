@@ -12,28 +12,37 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..clock import timestamp
-from ..logs import Logs
+from ..logs import SEVERITIES, Logs
 from .model import RevisionSpec
 
 REQUESTS = "run.googleapis.com/requests"
 SYSTEM = "run.googleapis.com/varlog/system"
 
-SEVERITIES = frozenset(
-    ("DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY")
-)
-
-_SPECIAL = {
-    "httpRequest": "httpRequest",
-    "logging.googleapis.com/insertId": "insertId",
-    "logging.googleapis.com/operation": "operation",
-    "logging.googleapis.com/sourceLocation": "sourceLocation",
-    "logging.googleapis.com/spanId": "spanId",
-    "logging.googleapis.com/trace": "trace",
-    "logging.googleapis.com/trace_sampled": "traceSampled",
+_REQUEST = {
+    "requestMethod": str, "requestUrl": str, "requestSize": (int, str), "status": int,
+    "responseSize": (int, str), "userAgent": str, "remoteIp": str, "serverIp": str,
+    "referer": str, "latency": str, "cacheLookup": bool, "cacheHit": bool,
+    "cacheValidatedWithOriginServer": bool, "cacheFillBytes": (int, str), "protocol": str,
+}  # fmt: skip
+_SPECIAL: dict[str, tuple[str, Any]] = {
+    "httpRequest": ("httpRequest", _REQUEST),
+    "logging.googleapis.com/insertId": ("insertId", str),
+    "logging.googleapis.com/operation": (
+        "operation",
+        {"id": str, "producer": str, "first": bool, "last": bool},
+    ),
+    "logging.googleapis.com/sourceLocation": (
+        "sourceLocation",
+        {"file": str, "line": (int, str), "function": str},
+    ),
+    "logging.googleapis.com/spanId": ("spanId", str),
+    "logging.googleapis.com/trace": ("trace", str),
+    "logging.googleapis.com/trace_sampled": ("traceSampled", bool),
 }
-"""Keys of a JSON line that become fields of the entry.
+"""Keys of a JSON line that become fields of the entry, with the types that they must have.
 
-Source: https://docs.cloud.google.com/logging/docs/structured-logging (2026-11-24)
+What does not fit stays in the payload. Source:
+https://docs.cloud.google.com/logging/docs/structured-logging (2026-11-24)
 """
 
 
@@ -140,12 +149,16 @@ def _read_line(line: str) -> dict[str, Any]:
     if line.startswith("{"):
         try:
             document = json.loads(line)
-        except ValueError:
+            # NaN and lone surrogates pass here, but are no JSON and could never be served.
+            json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
             document = None
     if not isinstance(document, dict):
         return {"textPayload": line}
     entry: dict[str, Any] = {
-        field: document.pop(key) for key, field in _SPECIAL.items() if key in document
+        field: document.pop(key)
+        for key, (field, kind) in _SPECIAL.items()
+        if key in document and _fits(document[key], kind)
     }
     labels = document.pop("logging.googleapis.com/labels", None)
     if isinstance(labels, dict):
@@ -157,3 +170,11 @@ def _read_line(line: str) -> dict[str, Any]:
     if set(document) == {"message"} and isinstance(document["message"], str):
         return entry | {"textPayload": document["message"]}
     return entry | {"jsonPayload": document}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(
+            key in kind and _fits(each, kind[key]) for key, each in value.items()
+        )
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

@@ -176,6 +176,7 @@ ROLES = {
         (*PROJECT_READ, "iam.serviceAccountKeys.*", "iam.serviceAccounts.get",
          "iam.serviceAccounts.list")
     ),
+    "roles/logging.admin": Role(("resourcemanager.projects.get", "logging.*")),
     "roles/logging.viewer": Role(
         ("resourcemanager.projects.get", "logging.*.get", "logging.*.list"),
         without=("logging.privateLogEntries.*",),
