@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,8 @@ class NotYet(Exception):
     """What a lesson waits for takes longer than it waits; the text says what to do."""
 
 
-_place: tuple[str, str] | None = None
-"""The project and region that were entered."""
+_place: tuple[str, str, list[str]] | None = None
+"""The project and region that were entered, and where else the lesson has repositories."""
 
 _held: Any = None
 """The connection that keeps a local cloud running for as long as this process does."""
@@ -54,7 +54,7 @@ def enter(
     cloud: str = "local",
     project: str | None = None,
     region: str = "asia-northeast3",
-    makes: Mapping[str, str] | None = None,
+    makes: Mapping[str, str | Sequence[str]] | None = None,
 ) -> None:
     """Make all clients in this process talk to ``cloud``, and show what they reach.
 
@@ -62,7 +62,8 @@ def enter(
         cloud: ``local``, or ``google``, which uses the credentials and the proxy that are there.
         project: the project's id; for Google it must be one of yours.
         region: where the lesson makes things.
-        makes: what the lesson will make: the kind (``service``, ``repository``) and the name.
+        makes: what the lesson will make: the kind (``service``, ``repository``) and the name or
+            names. A repository that is not in ``region`` is named ``LOCATION/NAME``.
 
     Raises:
         CannotEnter: the text says why and what to do; nothing was made.
@@ -84,12 +85,19 @@ def enter(
         raise CannotEnter(CREDENTIALS) from None
     if me["credentials"] == "user credentials":
         raise CannotEnter(CREDENTIALS)
-    for kind, name in (makes or {}).items():
-        if not is_free(kind, name, f"projects/{project}/locations/{region}", labels()):
+    given = {
+        kind: [names] if isinstance(names, str) else names for kind, names in (makes or {}).items()
+    }
+    elsewhere = []
+    for kind, name in [(kind, name) for kind, names in given.items() for name in names]:
+        location, _, short = name.rpartition("/")
+        if not is_free(kind, short, f"projects/{project}/locations/{location or region}", labels()):
             raise CannotEnter(
                 f"There is a {kind} {name} in {project} that no lesson of yours made. Choose"
                 " another name in the cell above."
             )
+        if location:
+            elsewhere.append(location)
     rows = {
         "cloud": "a local cloud on this machine" if reached == LOCAL_ISSUER else "Google Cloud",
         ASKED: f"shows a certificate issued by {reached}",
@@ -97,14 +105,15 @@ def enter(
         "region": region,
         "you are": me["account"],
     }
-    rows |= {f"will make the {kind}": f"`{name}`" for kind, name in (makes or {}).items()}
+    for kind, names in given.items():
+        rows[f"will make the {kind}"] = ", ".join(f"`{name}`" for name in names)
     ours = " ".join(f"`{key}={value}`" for key, value in labels().items())
     show.table(rows | {"labelled": ours})
     if cloud == "google" and os.environ.get("CONFIRM") != "1":
         print("Set CONFIRM=1 in the environment not to be asked.")
         if input("Make these in your project? Type yes: ").strip().lower() != "yes":
             raise CannotEnter("You did not type yes, so nothing was made.")
-    _place = project, region
+    _place = project, region, elsewhere
 
 
 def labels() -> Labels:
@@ -151,11 +160,8 @@ def clean_up() -> None:
     if _place is None:
         print("No cloud was entered, so there is nothing to clean up.")
         return
-    project, region = _place
     deleted, failed = [], []
-    for kind, name, delete in with_label(
-        labels(), project, f"projects/{project}/locations/{region}"
-    ):
+    for kind, name, delete in with_label(labels(), *_place):
         try:
             delete()
             deleted.append((kind, name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -70,7 +70,9 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
         return True
 
 
-def with_label(label: Labels, project: str, location: str) -> Iterator[Thing]:
+def with_label(
+    label: Labels, project: str, region: str, elsewhere: Sequence[str] = ()
+) -> Iterator[Thing]:
     """Yield all that carries ``label``.
 
     That is services, repositories, service accounts, source archives and their bucket.
@@ -78,17 +80,20 @@ def with_label(label: Labels, project: str, location: str) -> Iterator[Thing]:
     Args:
         label: what to look for.
         project: the project's id.
-        location: where services and repositories are: ``projects/PROJECT/locations/REGION``.
+        region: where services and repositories are.
+        elsewhere: other locations of repositories.
     """
+    parent = f"projects/{project}/locations"
     run = run_v2.ServicesClient()
-    for service in run.list_services(parent=location):
+    for service in run.list_services(parent=f"{parent}/{region}"):
         if carries(service.labels, label):
             yield "service", service.name, partial(_finish, run.delete_service, service.name)
     registry = artifactregistry_v1.ArtifactRegistryClient()
-    for repository in registry.list_repositories(parent=location):
-        if carries(repository.labels, label):
-            delete = partial(_finish, registry.delete_repository, repository.name)
-            yield "repository", repository.name, delete
+    for location in (region, *elsewhere):
+        for repository in registry.list_repositories(parent=f"{parent}/{location}"):
+            if carries(repository.labels, label):
+                delete = partial(_finish, registry.delete_repository, repository.name)
+                yield "repository", repository.name, delete
     iam = iam_admin_v1.IAMClient()
     for account in iam.list_service_accounts(name=f"projects/{project}"):
         if carries(labels_of_account(account), label):

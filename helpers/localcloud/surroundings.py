@@ -14,9 +14,6 @@ from .gateway.entrance import Entrance
 from .identity.metadata import Facts, MetadataServer
 from .network import dns
 
-SHARES_NETWORK = "process"
-"""The engine whose instances have no network of their own."""
-
 METADATA = "169.254.169.254"
 METADATA_NAMES = ("metadata.google.internal", "metadata")
 
@@ -52,11 +49,9 @@ class Around:
     def __call__(self, revision: RevisionSpec, instance: str) -> Surroundings:
         """The surroundings of one new instance.
 
-        Empty where instances share the machine's network: any of its users could get a token.
+        Where instances share the machine's network the engine keeps its other users away.
         """
         cloud = self._cloud
-        if cloud.engine.name == SHARES_NETWORK:
-            return Surroundings()
         project = cloud.accounts.project(revision.project)
         facts = Facts(
             project=project["projectId"],

@@ -9,7 +9,7 @@ import pytest
 from helpers.course.running import run
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-LESSONS = ("00-start-here", "01-cloud-build")
+LESSONS = ("00-start-here", "01-cloud-build", "03-deploy", "04-auth-tokens")
 
 
 def test_lessons_run_on_the_process_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from helpers.localcloud.engine import CannotStart, Command, Exit, NotServed, Rootfs
 from helpers.localcloud.engine.folder import move_changes, rooted, snapshot, unrooted
+from helpers.localcloud.engine.gate import is_mine
 from helpers.localcloud.engine.layers import is_whiteout
 from helpers.localcloud.engine.process import Process
 from helpers.localcloud.engine.wheels import wheels
@@ -446,3 +447,15 @@ def test_an_address_of_a_vpc_needs_the_sandbox(bare: Bare) -> None:
                 await engine.start(bare.spec("true", reach=reach))
 
     asyncio.run(main())
+
+
+def test_a_connection_of_another_user_is_not_yours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every user of the machine could fetch tokens of the account that an app runs as."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()),
+        server.accept()[0] as connection,
+    ):
+        assert is_mine(connection)
+        monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+        assert not is_mine(connection)

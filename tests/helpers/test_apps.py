@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from google.cloud import artifactregistry_v1
+from google.cloud import artifactregistry_v1, run_v2
 
 from helpers import auth, build, registry, service
 from tests.conftest import LocalCloud
@@ -85,3 +85,19 @@ def test_lesson_04_s_app_knows_its_caller_but_can_not_be_its_caller(deployed: st
     script = [sys.executable, str(APPS / "call.py"), deployed]
     done = subprocess.run(script, capture_output=True, text=True)
     assert done.stdout == f"200 {me}\n", done.stderr
+
+
+@pytest.mark.parametrize("deployed", ["whocalls"], indirect=True)
+def test_lesson_04_s_app_calls_another_as_the_account_that_it_runs_as(deployed: str) -> None:
+    """Else nothing shows how a service calls a closed service."""
+    name = f"{WHERE}/services/for-whocalls"
+    account = auth.make_account("hands-on", "for-apps", {})
+    me = service.get(name)
+    me.template.service_account = account
+    me.template.containers[0].env = [run_v2.EnvVar(name="ASK", value=deployed)]
+    service.update(me)
+    refused = service.call(f"{deployed}/ask", auth.id_token(deployed))
+    service.add_invoker(name, f"serviceAccount:{account}")
+    answered = service.call(f"{deployed}/ask", auth.id_token(deployed))
+    assert refused.status_code == 403
+    assert answered.json()["caller"] == account

@@ -190,9 +190,9 @@ def make_service(name: str, labels: dict[str, str]) -> None:
 def test_a_name_that_somebody_else_uses_is_not_overwritten(entered: None) -> None:
     make_service("taken", {})
     make_service("mine", lab.labels())
-    lab.enter(makes={"service": "mine"})
+    lab.enter(makes={"service": ["mine", "free"]})
     with pytest.raises(lab.CannotEnter, match="service taken"):
-        lab.enter(makes={"service": "taken"})
+        lab.enter(makes={"service": ["free", "taken"]})
     run_v2.ServicesClient().delete_service(name=f"{WHERE}/services/taken").result()
     auth.make_account("hands-on", "taken-account", {})
     with pytest.raises(lab.CannotEnter, match="service account taken-account"):
@@ -213,6 +213,8 @@ def test_clean_up_deletes_what_is_yours_and_nothing_else(entered: None) -> None:
             format_=artifactregistry_v1.Repository.Format.DOCKER, labels=labels
         )
         registry.create_repository(parent=WHERE, repository_id=name, repository=repository).result()
+    if left := storage.Client().lookup_bucket("hands-on_cloudbuild"):
+        left.delete(force=True)  # A test before this one has built something.
     bucket = storage.Client().bucket("hands-on_cloudbuild")
     bucket.labels = lab.labels()
     bucket.create()
@@ -241,6 +243,25 @@ def test_clean_up_deletes_what_is_yours_and_nothing_else(entered: None) -> None:
     assert storage.Client().lookup_bucket("hands-on_cloudbuild") is None
     services.delete_service(name=f"{WHERE}/services/theirs").result()
     registry.delete_repository(name=f"{WHERE}/repositories/theirs").result()
+
+
+def test_what_is_made_elsewhere_is_deleted_there_too(entered: None) -> None:
+    """Else a lesson that copies to another location leaves a repository that is billed."""
+    registry = artifactregistry_v1.ArtifactRegistryClient()
+    docker = artifactregistry_v1.Repository.Format.DOCKER
+    for name, labels in {"mine": lab.labels(), "theirs": {}}.items():
+        registry.create_repository(
+            parent="projects/hands-on/locations/us",
+            repository_id=name,
+            repository=artifactregistry_v1.Repository(format_=docker, labels=labels),
+        ).result()
+    with pytest.raises(lab.CannotEnter, match="repository us/theirs"):
+        lab.enter(makes={"repository": "us/theirs"})
+    lab.enter(makes={"repository": ["mine", "us/mine"]})
+    lab.clean_up()
+    left = [one.name for one in registry.list_repositories(parent="projects/hands-on/locations/us")]
+    assert left == ["projects/hands-on/locations/us/repositories/theirs"]
+    registry.delete_repository(name=left[0]).result()
 
 
 def test_what_can_not_be_deleted_is_named_and_the_rest_goes(

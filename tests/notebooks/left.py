@@ -17,7 +17,9 @@ for region in REGIONS:
     parent = f"projects/{PROJECT}/locations/{region}"
     for service in run_v2.ServicesClient().list_services(parent=parent):
         print(service.name)
-    for repository in artifactregistry_v1.ArtifactRegistryClient().list_repositories(parent=parent):
+registry = artifactregistry_v1.ArtifactRegistryClient()
+for location in registry.list_locations({"name": f"projects/{PROJECT}"}).locations:
+    for repository in registry.list_repositories(parent=location.name):
         if LABEL in repository.labels:
             print(repository.name)
 for account in iam_admin_v1.IAMClient().list_service_accounts(name=f"projects/{PROJECT}"):

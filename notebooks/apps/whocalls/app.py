@@ -1,9 +1,13 @@
-"""Says who calls: what is left of the caller's token when it arrives here."""
+"""Says who calls, by what is left of the caller's token here; and calls another service."""
 
 import base64
 import json
+import os
+from functools import cache
 
 from flask import Flask, request
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.oauth2.id_token import fetch_id_token_credentials
 
 app = Flask(__name__)
 
@@ -20,3 +24,16 @@ def who() -> dict[str, str]:
         "signature of the token": signature,
         "Authorization begins with": shown[:16],
     }
+
+
+@app.get("/ask")
+def ask() -> tuple[str, int, dict[str, str]]:
+    """Call the service whose address is in the variable ASK, and pass its answer on."""
+    address = os.environ["ASK"]
+    answer = session(address).get(address)
+    return answer.text, answer.status_code, {"Content-Type": answer.headers["Content-Type"]}
+
+
+@cache
+def session(audience: str) -> AuthorizedSession:
+    return AuthorizedSession(fetch_id_token_credentials(audience, Request()))
