@@ -37,12 +37,17 @@ lint: venv
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 
-# Debian packages that only some tests need.
+# Debian packages that only some tests and figures need. nginx is not to serve anything by itself.
 setup-ci:
 	@command -v curl >/dev/null && command -v skopeo >/dev/null || { \
 		$(SUDO) apt-get update -q && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive \
 			apt-get install -qy --no-install-recommends curl skopeo; }
+	@[ -x /usr/sbin/nginx ] || { \
+		$(SUDO) apt-get update -q && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qy --no-install-recommends nginx && \
+		{ $(SUDO) service nginx stop; $(SUDO) update-rc.d nginx disable; } }
 
 venv:
 	@[ -x $(RUN) ] && $(MADE_FROM) | cmp -s - $(VENV)/made-from || $(MAKE) --no-print-directory $(VENV)

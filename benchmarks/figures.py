@@ -1,6 +1,7 @@
 """Print every measured figure as one table: what, how much, the aim, and whether it is met.
 
 A measure is a function that yields figures; the table shows them in the order of `MEASURES`.
+Arguments choose measures: ``make figures ARGS=front_door`` prints those of that module.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 
 from helpers.course.surroundings import scratch_folder
 
-from . import local_cloud
-from .figure import Figure
+from . import front_door, local_cloud
+from .figure import Figure, NotMeasured
 
-Measure = Callable[[], Iterator[Figure]]
+Measure = Callable[[], Iterator[Figure | NotMeasured]]
 
 
 def course() -> Iterator[Figure]:
@@ -34,19 +36,36 @@ def course() -> Iterator[Figure]:
         yield Figure(f"lesson {name}", seconds, "s")
 
 
-MEASURES: tuple[Measure, ...] = (course, local_cloud.start, local_cloud.serving)
+MEASURES: dict[str, Measure] = {
+    "course": course,
+    "local_cloud.start": local_cloud.start,
+    "local_cloud.serving": local_cloud.serving,
+    "front_door.cold": front_door.cold,
+    "front_door.warm": front_door.warm,
+}
 
 
-def main() -> None:
-    """Measure everything and print the table."""
+def main(wanted: list[str]) -> None:
+    """Measures everything, or what is wanted by name or by the beginning of one."""
+    chosen = [name for name in MEASURES if not wanted or name.startswith(tuple(wanted))]
+    if not chosen:
+        sys.exit(f"There is no such measure. There are: {', '.join(MEASURES)}")
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
     print(f"Python {platform.python_version()} on {system}\n")
-    print(f"{'figure':<48} {'value':>10}        aim")
-    for measure in MEASURES:
-        for figure in measure():
-            value = f"{figure.value:10.3g} {figure.unit:<6}"
-            print(f"{figure.name:<48} {value}  {figure.verdict}", flush=True)
+    print(f"{'figure':<48} {'value':>10}         aim")
+    for name in chosen:
+        # A process for each: gRPC takes a cloud's certificate only once in its life.
+        process = get_context("spawn").Process(target=_print, args=(name,))
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(process.exitcode)
+
+
+def _print(name: str) -> None:
+    for figure in MEASURES[name]():
+        print(figure.line, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
-import socket
 import ssl
 import statistics
 import time
@@ -24,21 +22,23 @@ from helpers.localcloud.home import Home
 from tests.clients import images
 
 from .figure import Figure
+from .visitors import tunnel
 
 REGION = "asia-northeast3"
 PARENT = f"projects/hands-on/locations/{REGION}"
 HELLO = "us-docker.pkg.dev/cloudrun/container/hello"
-DOCKERFILE = """FROM python:3.12-slim
+GUNICORN = "--workers 1 --threads 8 --timeout 0 main:app"
+DOCKERFILE = f"""FROM python:3.12-slim
 WORKDIR /app
 COPY requirements.txt ./
 RUN pip install --no-cache-dir -r requirements.txt
 COPY . ./
-CMD exec gunicorn --bind :$PORT --workers 1 --threads 8 --timeout 0 main:app
+CMD exec gunicorn --bind :$PORT {GUNICORN}
 """
 
 
 @contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[tuple[Home, control.Connection]]:
+def inside(folder: Path) -> Iterator[tuple[Home, control.Connection]]:
     """A fresh cloud that this process is inside of."""
     home = Home(folder)
     before = dict(os.environ)
@@ -69,7 +69,7 @@ def start() -> Iterator[Figure]:
     for _ in range(5):
         with scratch_folder("figures-") as folder:
             began = time.perf_counter()
-            with _inside(folder):
+            with inside(folder):
                 headers = {"Authorization": f"Bearer {_token()}"}
                 url = f"https://run.googleapis.com/v2/{PARENT}/services"
                 requests.get(url, headers=headers, timeout=30).raise_for_status()
@@ -79,9 +79,9 @@ def start() -> Iterator[Figure]:
 
 def serving() -> Iterator[Figure]:
     """What a running cloud takes for a host, a call, a deployment; and its memory."""
-    with scratch_folder("figures-") as folder, _inside(folder) as (home, _):
+    with scratch_folder("figures-") as folder, inside(folder) as (home, _):
         services = run_v2.ServicesClient()
-        _deploy(services, "warm-up", HELLO)
+        deploy(services, "warm-up", HELLO)
         yield Figure("TLS set-up of a new host", _new_host(home) * 1000, "ms", 10)
         warm = _median(lambda: services.get_service(name=f"{PARENT}/services/warm-up"))
         yield Figure("warm API call, gRPC", warm * 1000, "ms")
@@ -89,21 +89,25 @@ def serving() -> Iterator[Figure]:
         session.headers["Authorization"] = f"Bearer {_token()}"
         url = f"https://run.googleapis.com/v2/{PARENT}/services/warm-up"
         yield Figure("warm API call, REST", _median(lambda: session.get(url)) * 1000, "ms")
-        took = [_deploy(services, f"deploy-{number}", HELLO) for number in range(5)]
+        took = [deploy(services, f"deploy-{number}", HELLO) for number in range(5)]
         yield Figure("deploy of a stored image to first 200", statistics.median(took), "s", 1.5)
         began = time.perf_counter()
-        files = {"main.py": images.FLASK_APP, "requirements.txt": "Flask\ngunicorn\n"}
-        tag = images.build("hands-on", "figures", DOCKERFILE, files)
-        _deploy(services, "from-source", tag)
+        deploy(services, "from-source", build())
         yield Figure("source to first 200", time.perf_counter() - began, "s")
-    with scratch_folder("figures-") as folder, _inside(folder) as (_, connection):
+    with scratch_folder("figures-") as folder, inside(folder) as (_, connection):
         _token()
         time.sleep(3)  # It is to be idle: the images that it makes at its start are made.
         pid = connection.ask("status")["pid"]
         yield Figure("resident memory, idle", _resident(pid), "MiB")
 
 
-def _deploy(client: run_v2.ServicesClient, service_id: str, image: str) -> float:
+def build() -> str:
+    """Builds the image of a small app with Flask and gunicorn and returns its name."""
+    files = {"main.py": images.FLASK_APP, "requirements.txt": "Flask\ngunicorn\n"}
+    return images.build("hands-on", "figures", DOCKERFILE, files)
+
+
+def deploy(client: run_v2.ServicesClient, service_id: str, image: str) -> float:
     """Seconds from the request to the first 200 of the service."""
     template = run_v2.RevisionTemplate(containers=[run_v2.Container(image=image)])
     service = run_v2.Service(template=template, invoker_iam_disabled=True)
@@ -115,16 +119,11 @@ def _deploy(client: run_v2.ServicesClient, service_id: str, image: str) -> float
 
 def _new_host(home: Home) -> float:
     """Seconds from an accepted CONNECT to a finished handshake, for hosts never seen before."""
-    settings = home.settings()
     context = ssl.create_default_context(cafile=str(home.bundle))
-    credential = base64.b64encode(f"localcloud:{settings.secret}".encode()).decode()
     took = []
     for number in range(20):
         host = f"new-{number}.googleapis.com"
-        with socket.create_connection(("127.0.0.1", settings.port)) as plain:
-            head = f"CONNECT {host}:443 HTTP/1.1\r\nProxy-Authorization: Basic {credential}"
-            plain.sendall(f"{head}\r\n\r\n".encode())
-            assert plain.recv(4096).startswith(b"HTTP/1.1 200 ")
+        with tunnel(home, host) as plain:
             began = time.perf_counter()
             with context.wrap_socket(plain, server_hostname=host):
                 took.append(time.perf_counter() - began)

@@ -83,11 +83,15 @@ class Authority:
         context.sni_callback = named
         return context
 
+    def certificate(self, host: str) -> bytes:
+        """A new certificate for the host, after its private key, as PEM."""
+        chain = self._sign_host(host).public_bytes(serialization.Encoding.PEM)
+        return _pem(self._host_key) + chain
+
     def _load(self, context: ssl.SSLContext, host: str) -> None:
         # The ssl module reads certificates from files only.
         file = self._folder / f".host-{os.getpid()}.pem"
-        chain = self._sign_host(host).public_bytes(serialization.Encoding.PEM)
-        write_private(file, _pem(self._host_key) + chain)
+        write_private(file, self.certificate(host))
         try:
             context.load_cert_chain(file)
         finally:
