@@ -118,11 +118,16 @@ ON_REVISION = (
     _text(RUN + "vpc-access-egress", "vpcAccess", "egress"),
 )
 
-NOT_SERVED = {
-    RUN + "base-images", RUN + "binary-authorization", RUN + "binary-authorization-breakglass",
-    RUN + "cloudsql-instances", RUN + "container-dependencies", RUN + "mesh", RUN + "secrets",
-    RUN + "secure-session-agent", RUN + "sources",
+KEPT = {
+    RUN + name
+    for name in (
+        "build-base-image", "build-enable-automatic-updates", "build-environment-variables",
+        "build-function-target", "build-id", "build-image-uri", "build-name",
+        "build-service-account", "build-source-location", "build-worker-pool", "client-name",
+        "client-version",
+    )
 }  # fmt: skip
+"""Annotations that only tell something; every other one asks for what is not served."""
 
 SET_BY_SERVER = {
     RUN + "ingress-status", RUN + "operation-id", RUN + "urls", "serving.knative.dev/creator",
@@ -147,8 +152,6 @@ def into_fields(
     for key, text in annotations.items():
         if key in SET_BY_SERVER:
             continue
-        if key in NOT_SERVED and text not in ("", "{}", "[]", "false"):
-            raise unimplemented(f"the annotation {key}")
         if key in foreign:
             supported = "Revision" if kind == "Service" else "Service"
             # Source: a public report of a live refusal, 2025.
@@ -158,6 +161,9 @@ def into_fields(
                 f" {supported}",
             )
         if key not in known:
+            restricted = key.startswith((RUN, SCALE)) and key not in KEPT
+            if restricted and text not in ("", "{}", "[]", "false"):
+                raise unimplemented(f"the annotation {key}")
             kept[key] = text
             continue
         annotation = known[key]

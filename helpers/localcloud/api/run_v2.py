@@ -1,4 +1,4 @@
-"""The Cloud Run Admin API, version 2: services, revisions, operations.
+"""The Cloud Run Admin API, version 2: services, revisions, builds, operations.
 
 Source: https://github.com/googleapis/googleapis/blob/master/google/cloud/run/v2 (2026-08-22)
 """
@@ -18,6 +18,7 @@ from . import (
     operations,
     paging,
     policies,
+    run_builds,
     run_metadata,
     run_requests,
     run_revisions,
@@ -295,6 +296,8 @@ API = Api(
              "run.revisions.list"),
         _row("Revisions/DeleteRevision", f"DELETE /v2/{REVISION}",
              "DeleteRevisionRequest", OPERATION, delete_revision, "run.revisions.delete"),
+        _row("Builds/SubmitBuild", f"POST /v2/{PARENT}/builds:submit *", "SubmitBuildRequest",
+             "SubmitBuildResponse", run_builds.submit_build, "run.builds.create"),
         *operations.methods("/v2", "projects/*/locations/*/operations/*"),
     ],
 )  # fmt: skip
