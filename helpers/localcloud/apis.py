@@ -8,6 +8,7 @@ from .api import (
     iamcredentials_v1,
     logging_v2,
     oauth2,
+    run_v1,
     run_v2,
     serviceusage_v1,
     storage_v1,
@@ -19,6 +20,7 @@ APIS = tuple(
     module.API
     for module in (
         run_v2,
+        run_v1,
         cloudbuild_v1,
         artifactregistry_v1,
         storage_v1,

@@ -448,3 +448,51 @@ def log_resource() -> str:
 def log_proto_payload() -> str:
     """Writing a log entry whose protoPayload has a type that is not known here."""
     return "protoPayload of this type"
+def annotation(text: str) -> str:
+    """An annotation of Run v1 with a value that it cannot have."""
+    return f"'{text}' is not a value of this annotation."
+
+
+def kind(expected: str) -> str:
+    """A Run v1 resource that says it is something else."""
+    return f"must be '{expected}'."
+
+
+def namespace(namespace: str) -> str:
+    """A Run v1 service that says it belongs to another project."""
+    return f"must be the project of the request: {namespace}."
+
+
+def resource_name(name: str) -> str:
+    """A Run v1 service that says it has another name."""
+    return f"must be the name in the request: {name}."
+
+
+def resource_version(text: str) -> str:
+    """A resource version that was never given out."""
+    return f"'{text}' is not a resource version."
+
+
+def label_selector(text: str) -> str:
+    """A label selector that breaks Kubernetes' grammar."""
+    return f"'{text}' is not a label selector."
+
+
+def list_limit(text: str) -> str:
+    """A limit of a list that is no number, or negative."""
+    return f"'{text}' is not a number of resources."
+
+
+def dry_run(text: str) -> str:
+    """A dry run of another kind than the one that exists."""
+    return f"dryRun must be 'all', not '{text}'."
+
+
+def regional_host(location: str) -> str:
+    """A call of the namespaced API on the host that belongs to no region."""
+    return f"Namespaced resources are served at LOCATION-run.googleapis.com, not at {location}."
+
+
+def traffic_target() -> str:
+    """A traffic target of Run v1 for no revision."""
+    return "must have a revisionName, or latestRevision true."

@@ -78,11 +78,15 @@ def end_interrupted(cloud: Cloud) -> None:
 
 
 def operation_name(place: Place, build_id: str) -> str:
-    """The name of the operation of a build; its last part is the build's id in base64."""
-    code = base64.b64encode(build_id.encode()).decode().rstrip("=")
+    """The name of the operation of a build.
+
+    It ends in the build's id, as gcloud takes for granted after SubmitBuild; a global one has that
+    in base64.
+    """
     if place.location == "global":
+        code = base64.b64encode(build_id.encode()).decode().rstrip("=")
         return f"operations/build/{place.project}/{code}"
-    return f"projects/{place.project}/locations/{place.location}/operations/{code}"
+    return f"projects/{place.project}/locations/{place.location}/operations/{build_id}"
 
 
 def metadata(build: Document) -> Document:

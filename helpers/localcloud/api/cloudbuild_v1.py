@@ -48,9 +48,15 @@ def _build(document: dict[str, Any]) -> Message:
 
 async def create_build(call: Call, request: Any) -> Message:
     """CreateBuild: queues a build and answers with its operation."""
-    cloud = call.cloud
-    place = _place_of(cloud, request.parent, request.project_id)
+    place = _place_of(call.cloud, request.parent, request.project_id)
     asked = json_format.MessageToDict(request.build)
+    return operations.message(start(call, place.project, place.location, asked))
+
+
+def start(call: Call, project: str, location: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Queues a build and returns the JSON of its operation. Raises GoogleError."""
+    cloud = call.cloud
+    place = _place(cloud, project, location)
     _check_account(call, asked.get("serviceAccount", ""))
     with cloud.store.transaction():
         build = builds.new(cloud, place, asked)
@@ -58,8 +64,7 @@ async def create_build(call: Call, request: Any) -> Message:
         builds.save(cloud, place, build)
         name = builds.operation_name(place, build["id"])
         cloud.running_builds[name] = running.cancel
-        operation = operations.start(cloud, name, builds.metadata(build), running.run)
-    return operations.message(operation)
+        return operations.start(cloud, name, builds.metadata(build), running.run)
 
 
 def _check_account(call: Call, name: str) -> None:

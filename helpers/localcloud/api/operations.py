@@ -20,6 +20,7 @@ from ..cloud import Cloud
 from ..errors import GoogleError
 from . import paging
 from .methods import Call, Method, message_type
+from .run_metadata import without_system
 
 KIND = "operation"
 log = logging.getLogger(__name__)
@@ -123,6 +124,8 @@ def message(document: Document) -> Message:
             if kind.startswith(package):
                 # The types inside are known to protobuf once their module has been imported.
                 message_type(f"{module}.{kind.rpartition('.')[2]}")
+        if kind.startswith("google.cloud.run.v2."):
+            document = document | {part: without_system(document[part])}
     return json_format.ParseDict(document, operations_pb2.Operation())
 
 

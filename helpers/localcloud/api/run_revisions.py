@@ -21,6 +21,8 @@ ORDER = (
     "Ready", "Active", "ContainerHealthy", "ContainerReady", "MinInstancesProvisioned",
     "ResourcesAvailable",
 )  # fmt: skip
+GENERATION = "serving.knative.dev/configurationGeneration"
+"""The label that says at which generation of its service a revision was made."""
 TROUBLESHOOTING = "https://cloud.google.com/run/docs/troubleshooting#container-failed-to-start"
 
 Document = dict[str, Any]
@@ -85,7 +87,7 @@ def needed(cloud: Cloud, service: Document) -> str | None:
         "name": name,
         "uid": cloud.ids.uuid("run.revision", service["uid"], name),
         "generation": "1",
-        "labels": template.get("labels", {}),
+        "labels": template.get("labels", {}) | {GENERATION: service["generation"]},
         "annotations": template.get("annotations", {}),
         "createTime": now,
         "updateTime": now,

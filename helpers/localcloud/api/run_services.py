@@ -89,14 +89,14 @@ def check_etag(document: Document, etag: str) -> None:
 def create(cloud: Cloud, name: Name, desired: Document, email: str) -> Document:
     """Stores a new, completed service and starts its first revision; returns the operation."""
     with cloud.store.transaction():
-        document = new(cloud, name, desired, email)
+        incarnation = cloud.store.count_up("run.incarnation", str(name))
+        document = new(cloud, name, desired, email, incarnation)
         cloud.store.put(SERVICES, str(name), document)
         return _start(cloud, name, document, created_view(document))
 
 
-def new(cloud: Cloud, name: Name, desired: Document, email: str) -> Document:
-    """The document of a service that is being created."""
-    incarnation = cloud.store.count_up("run.incarnation", str(name))
+def new(cloud: Cloud, name: Name, desired: Document, email: str, incarnation: int) -> Document:
+    """The document of a service that is being created, how many of that name there were."""
     document = {
         **desired,
         "name": str(name),
@@ -150,20 +150,21 @@ def delete(cloud: Cloud, name: Name, email: str) -> Document:
         deleted = datetime.fromisoformat(document["deleteTime"])
         document["expireTime"] = timestamp(deleted + KEPT_AFTER_DELETION)
         cloud.store.put(SERVICES, str(name), document)
-        operation = _operation_name(cloud, name, document)
+        operation = operation_name(cloud, name, document)
         return operations.start(
             cloud, operation, _typed(document), lambda: _take_away(cloud, name, operation)
         )
 
 
 def _start(cloud: Cloud, name: Name, document: Document, view: Document) -> Document:
-    operation = _operation_name(cloud, name, document)
+    operation = operation_name(cloud, name, document)
     return operations.start(
         cloud, operation, _typed(view), lambda: _reconcile(cloud, name, document, operation)
     )
 
 
-def _operation_name(cloud: Cloud, name: Name, document: Document) -> str:
+def operation_name(cloud: Cloud, name: Name, document: Document) -> str:
+    """The operation that a service's last change began."""
     uuid = cloud.ids.uuid("run.operation", document["uid"], document["generation"])
     return f"{name.parent}/operations/{uuid}"
 
@@ -367,7 +368,7 @@ async def load(cloud: Cloud) -> set[str]:
     resumed = set()
     for full_name, document in cloud.store.list(SERVICES):
         name = Name.parse(full_name)
-        operation = _operation_name(cloud, name, document)
+        operation = operation_name(cloud, name, document)
         if "deleteTime" in document:
             operations.resume(cloud, operation, partial(_take_away, cloud, name, operation))
             resumed.add(operation)

@@ -1,4 +1,4 @@
-"""The Cloud Run Admin API, version 2: services, revisions, operations.
+"""The Cloud Run Admin API, version 2: services, revisions, builds, operations.
 
 Source: https://github.com/googleapis/googleapis/blob/master/google/cloud/run/v2 (2026-08-22)
 """
@@ -11,14 +11,23 @@ from typing import Any
 from google.protobuf import field_mask_pb2, json_format
 from google.protobuf.message import Message
 
-from .. import names, unrecorded
+from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError, invalid
-from . import operations, paging, policies, run_revisions, run_services
+from . import (
+    operations,
+    paging,
+    policies,
+    run_builds,
+    run_metadata,
+    run_requests,
+    run_revisions,
+    run_services,
+)
 from .methods import Api, Call, Method, message_type
 from .run_revisions import REVISIONS
 from .run_services import SERVICES, Name
-from .run_validation import OUTPUT_ONLY, Check, complete
+from .run_validation import OUTPUT_ONLY, Check
 
 TYPES = "google.cloud.run_v2"
 PARENT = "{parent=projects/*/locations/*}"
@@ -31,7 +40,8 @@ Document = dict[str, Any]
 
 
 def _message(kind: str, document: Document) -> Message:
-    return json_format.ParseDict(document, message_type(f"{TYPES}.{kind}")())
+    shown = run_metadata.without_system(document)
+    return json_format.ParseDict(shown, message_type(f"{TYPES}.{kind}")())
 
 
 def _document(message: Message) -> Document:
@@ -40,72 +50,17 @@ def _document(message: Message) -> Document:
     return {key: value for key, value in document.items() if key not in OUTPUT_ONLY}
 
 
-def _location(cloud: Cloud, parent: str) -> tuple[str, str]:
-    """Project id and location of a parent. Raises GoogleError if either does not exist."""
-    _, project, _, location = parent.split("/")[:4]
-    project = cloud.accounts.project(project)["projectId"]
-    if location not in names.REGION_CODES:
-        raise GoogleError("PERMISSION_DENIED", unrecorded.unknown_location(location))
-    return project, location
-
-
-def _name(cloud: Cloud, full_name: str) -> Name:
-    project, location = _location(cloud, full_name)
-    return Name(project, location, full_name.split("/")[5])
-
-
-def _desired(call: Call, document: Document, project: str, check: Check) -> Document:
-    """A checked and completed service. Raises GoogleError for what is wrong in it."""
-    cloud = call.cloud
-    document = {key: value for key, value in document.items() if key != "name"}
-    check.service(document)
-    number = cloud.accounts.project_number(project)
-    desired = complete(document, f"{number}-compute@developer.gserviceaccount.com")
-    email = desired["template"]["serviceAccount"]
-    account = cloud.accounts.find_service_account(email)
-    if not cloud.policies.may_act_as(call.principal, account):
-        raise GoogleError(
-            "PERMISSION_DENIED",
-            f"Permission 'iam.serviceaccounts.actAs' denied on service account {email}"
-            " (or it may not exist).",
-        )
-    return desired
-
-
-def _check_invoker_switch(call: Call, name: Name, desired: Document, current: Document) -> None:
-    """Raises GoogleError unless the caller may let everybody in, who asks for that.
-
-    Source: https://docs.cloud.google.com/run/docs/authenticating/public (2026-11-24)
-    """
-    if desired.get("invokerIamDisabled", False) != current.get("invokerIamDisabled", False):
-        call.cloud.policies.require(call.principal, "run.services.setIamPolicy", str(name))
-
-
-def _check_revision_name(cloud: Cloud, name: Name, desired: Document, check: Check) -> None:
-    chosen = desired["template"].get("revision")
-    if not chosen:
-        return
-    if not chosen.startswith(f"{name.service}-"):
-        raise check.refuse(
-            "service.template.revision", f"must be prefixed by the service name: {name.service}-"
-        )
-    made_from = run_revisions.made_from(cloud, f"{name}/revisions/{chosen}")
-    if made_from is not None and made_from != desired["template"]:
-        raise GoogleError("ALREADY_EXISTS", unrecorded.revision_exists(chosen))
-
-
 async def create_service(call: Call, request: Any) -> Message:
     """CreateService."""
     cloud = call.cloud
-    project, location = _location(cloud, request.parent)
+    project, location = run_requests.location(cloud, request.parent)
     check = Check("CreateServiceRequest")
     check.service_id(request.service_id)
     if request.service.name:
         raise check.refuse("service.name", "must be empty: the name follows from service_id.")
     name = Name(project, location, request.service_id)
-    desired = _desired(call, _document(request.service), project, check)
-    _check_revision_name(cloud, name, desired, check)
-    _check_invoker_switch(call, name, desired, {})
+    desired = run_requests.completed(call, _document(request.service), project, check)
+    run_requests.check_change(call, name, desired, {}, check)
     if cloud.store.get(SERVICES, str(name)) is not None:
         raise GoogleError("ALREADY_EXISTS", f"Resource '{name.service}' already exists.")
     if request.validate_only:
@@ -126,7 +81,9 @@ def _validated(cloud: Cloud, name: Name, desired: Document, email: str) -> Messa
 
 async def get_service(call: Call, request: Any) -> Message:
     """GetService."""
-    return _message("Service", run_services.get(call.cloud, _name(call.cloud, request.name)))
+    return _message(
+        "Service", run_services.get(call.cloud, run_requests.service_name(call.cloud, request.name))
+    )
 
 
 async def list_services(call: Call, request: Any) -> Message:
@@ -139,7 +96,7 @@ async def list_services(call: Call, request: Any) -> Message:
 
 
 def _prefix(cloud: Cloud, parent: str) -> str:
-    project, location = _location(cloud, parent)
+    project, location = run_requests.location(cloud, parent)
     return f"projects/{project}/locations/{location}/"
 
 
@@ -156,7 +113,7 @@ async def update_service(call: Call, request: Any) -> Message:
     check = Check("UpdateServiceRequest")
     if request.service.name.count("/") != 5:
         raise check.refuse("service.name", "must be in form projects/*/locations/*/services/*.")
-    name = _name(cloud, request.service.name)
+    name = run_requests.service_name(cloud, request.service.name)
     current = cloud.store.get(SERVICES, str(name))
     if current is None and not request.allow_missing:
         raise run_services.not_found(name)
@@ -170,10 +127,9 @@ async def update_service(call: Call, request: Any) -> Message:
         wanted = _masked(current, request.service, request.update_mask)
     else:
         wanted = _document(request.service)
-    desired = _desired(call, wanted, name.project, check)
-    if current is None or desired["template"] != current["template"]:
-        _check_revision_name(cloud, name, desired, check)
-    _check_invoker_switch(call, name, desired, current or {})
+    desired = run_requests.completed(call, wanted, name.project, check)
+    desired = run_metadata.with_system_of(desired, current or {})
+    run_requests.check_change(call, name, desired, current or {}, check)
     if request.validate_only:
         return _validated(cloud, name, desired, call.email)
     change = run_services.create if current is None else run_services.update
@@ -217,7 +173,7 @@ def _clear(message: Any, path: str) -> None:
 
 async def delete_service(call: Call, request: Any) -> Message:
     """DeleteService."""
-    name = _name(call.cloud, request.name)
+    name = run_requests.service_name(call.cloud, request.name)
     document = run_services.get(call.cloud, name)
     run_services.check_etag(document, request.etag)
     if "deleteTime" in document:
@@ -229,14 +185,14 @@ async def delete_service(call: Call, request: Any) -> Message:
 
 async def get_revision(call: Call, request: Any) -> Message:
     """GetRevision."""
-    name = _name(call.cloud, request.name)
+    name = run_requests.service_name(call.cloud, request.name)
     revision = f"{name}/revisions/{request.name.rpartition('/')[2]}"
     return _message("Revision", run_revisions.get(call.cloud, revision))
 
 
 async def list_revisions(call: Call, request: Any) -> Message:
     """ListRevisions of one service, or of all with ``services/-``."""
-    name = _name(call.cloud, request.parent)
+    name = run_requests.service_name(call.cloud, request.parent)
     response: Any = message_type(f"{TYPES}.ListRevisionsResponse")()
     prefix = f"{name.parent}/services/"
     if name.service != "-":
@@ -250,17 +206,11 @@ async def list_revisions(call: Call, request: Any) -> Message:
 async def delete_revision(call: Call, request: Any) -> Message:
     """DeleteRevision, refused for the latest one and for one that has traffic."""
     cloud = call.cloud
-    name = _name(cloud, request.name)
+    name = run_requests.service_name(cloud, request.name)
     full_name = f"{name}/revisions/{request.name.rpartition('/')[2]}"
-    revision = run_revisions.get(cloud, full_name)
-    run_services.check_etag(revision, request.etag)
     service = run_services.get(cloud, name)
-    wanted_or_served = [*service["traffic"], *service.get("trafficStatuses", [])]
-    targets = {target.get("revision") for target in wanted_or_served}
-    targets |= {service.get("latestCreatedRevision"), service.get("latestReadyRevision")}
-    short = full_name.rpartition("/")[2]
-    if targets & {full_name, short}:
-        raise GoogleError("FAILED_PRECONDITION", unrecorded.revision_in_use(short))
+    run_services.check_etag(run_revisions.get(cloud, full_name), request.etag)
+    revision = run_requests.deletable_revision(cloud, service, full_name)
     if not request.validate_only:
         with cloud.store.transaction():
             run_revisions.delete(cloud, full_name)
@@ -286,21 +236,31 @@ async def set_iam_policy(call: Call, request: Any) -> Message:
 
 async def test_iam_permissions(call: Call, request: Any) -> Message:
     """TestIamPermissions: which of the permissions the caller has on a service."""
-    return policies.test(call, str(_name(call.cloud, request.resource)), request.permissions)
+    return policies.test(
+        call, str(run_requests.service_name(call.cloud, request.resource)), request.permissions
+    )
 
 
 def _existing(cloud: Cloud, resource: str) -> str:
-    name = _name(cloud, resource)
+    name = run_requests.service_name(cloud, resource)
     run_services.get(cloud, name)
     return str(name)
 
 
-def _row(rpc: str, http: str, request: str, response: str, handler: Any, permission: str) -> Method:
+def _row(
+    rpc: str, http: str | list[str], request: str, response: str, handler: Any, permission: str
+) -> Method:
     if "." not in request:
         request = f"{TYPES}.{request}"
     if "." not in response:
         response = f"{TYPES}.{response}"
-    return Method(f"google.cloud.run.v2.{rpc}", [http], request, response, handler, permission)
+    bindings = [http] if isinstance(http, str) else http
+    return Method(f"google.cloud.run.v2.{rpc}", bindings, request, response, handler, permission)
+
+
+def _both(verb: str, action: str) -> list[str]:
+    """The bindings of a method that versions 1 and 2 have in the same form."""
+    return [f"{verb} /{version}/{RESOURCE}:{action}" for version in ("v2", "v1")]
 
 
 OPERATION = "google.longrunning.operations_pb2.Operation"
@@ -321,11 +281,11 @@ API = Api(
              " service", "UpdateServiceRequest", OPERATION, update_service, "run.services.update"),
         _row("Services/DeleteService", f"DELETE /v2/{SERVICE}",
              "DeleteServiceRequest", OPERATION, delete_service, "run.services.delete"),
-        _row("Services/GetIamPolicy", f"GET /v2/{RESOURCE}:getIamPolicy",
+        _row("Services/GetIamPolicy", _both("GET", "getIamPolicy"),
              f"{IAM}.GetIamPolicyRequest", POLICY, get_iam_policy, "run.services.getIamPolicy"),
-        _row("Services/SetIamPolicy", f"POST /v2/{RESOURCE}:setIamPolicy *",
+        _row("Services/SetIamPolicy", _both("POST", "setIamPolicy *"),
              f"{IAM}.SetIamPolicyRequest", POLICY, set_iam_policy, "run.services.setIamPolicy"),
-        _row("Services/TestIamPermissions", f"POST /v2/{RESOURCE}:testIamPermissions *",
+        _row("Services/TestIamPermissions", _both("POST", "testIamPermissions *"),
              f"{IAM}.TestIamPermissionsRequest", f"{IAM}.TestIamPermissionsResponse",
              test_iam_permissions, ""),
         _row("Revisions/GetRevision", f"GET /v2/{REVISION}",
@@ -336,6 +296,8 @@ API = Api(
              "run.revisions.list"),
         _row("Revisions/DeleteRevision", f"DELETE /v2/{REVISION}",
              "DeleteRevisionRequest", OPERATION, delete_revision, "run.revisions.delete"),
+        _row("Builds/SubmitBuild", f"POST /v2/{PARENT}/builds:submit *", "SubmitBuildRequest",
+             "SubmitBuildResponse", run_builds.submit_build, "run.builds.create"),
         *operations.methods("/v2", "projects/*/locations/*/operations/*"),
     ],
 )  # fmt: skip

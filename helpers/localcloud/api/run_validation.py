@@ -12,6 +12,7 @@ from typing import Any
 from .. import unrecorded
 from ..errors import GoogleError, invalid, unimplemented
 from ..registry import references
+from .run_metadata import is_system
 
 Document = dict[str, Any]
 
@@ -79,8 +80,7 @@ class Check:
     def _labels(self, place: str, holder: Document) -> None:
         for kind in ("labels", "annotations"):
             for key in holder.get(kind, {}):
-                prefix = key.partition("/")[0] if "/" in key else ""
-                if prefix.endswith(("run.googleapis.com", "knative.dev", "cloud.googleapis.com")):
+                if is_system(key):
                     raise self.refuse(f"{place}.{kind}", f"system {kind} are not supported: {key}")
 
     def _template(self, template: Document) -> None:
@@ -289,18 +289,23 @@ def complete(service: Document, service_account: str) -> Document:
 
 def _complete_probe(probe: Document | None, port: int) -> Document:
     if probe is None:
-        return {
-            "timeoutSeconds": 240,
-            "periodSeconds": 240,
-            "failureThreshold": 1,
-            "tcpSocket": {"port": port},
-        }
+        return default_probe(port)
     completed = {"timeoutSeconds": 1, "periodSeconds": 10, "failureThreshold": 3} | probe
     if "httpGet" in probe:
         completed["httpGet"] = {"path": "/", "port": port} | probe["httpGet"]
     else:
         completed["tcpSocket"] = {"port": port} | probe["tcpSocket"]
     return completed
+
+
+def default_probe(port: int) -> Document:
+    """The start-up probe of a container that asks for none."""
+    return {
+        "timeoutSeconds": 240,
+        "periodSeconds": 240,
+        "failureThreshold": 1,
+        "tcpSocket": {"port": port},
+    }
 
 
 def quantity(text: str) -> float:

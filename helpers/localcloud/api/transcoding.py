@@ -67,16 +67,7 @@ def request_message(
     for key, value in query:
         if key not in SYSTEM_PARAMETERS:
             complaints += _set_query(document, message.DESCRIPTOR, key, value)
-    if complaints:
-        violations = [
-            {"field": field, "description": text} if field else {"description": text}
-            for field, text in complaints
-        ]
-        raise GoogleError(
-            "INVALID_ARGUMENT",
-            "\n".join(text for _, text in complaints),
-            [{"@type": BAD_REQUEST, "fieldViolations": violations}],
-        )
+    refuse(complaints)
     try:
         json_format.ParseDict(document, message)
     except json_format.ParseError as error:
@@ -90,6 +81,21 @@ def request_message(
         kept = re.sub("%2f", "%252F", value, flags=re.IGNORECASE) if "/" in value else value
         setattr(target, last, unquote(kept))
     return message
+
+
+def refuse(complaints: list[tuple[str, str]]) -> None:
+    """Raises GoogleError INVALID_ARGUMENT if there is a complaint, given as (field, text)."""
+    if not complaints:
+        return
+    violations = [
+        {"field": field, "description": text} if field else {"description": text}
+        for field, text in complaints
+    ]
+    raise GoogleError(
+        "INVALID_ARGUMENT",
+        "\n".join(text for _, text in complaints),
+        [{"@type": BAD_REQUEST, "fieldViolations": violations}],
+    )
 
 
 def to_json(message: Message, *, integer_enums: bool = False) -> dict[str, Any]:
@@ -122,17 +128,13 @@ def _check(value: Any, descriptor: Descriptor, where: str) -> Iterable[tuple[str
     if descriptor.full_name in _WELL_KNOWN:
         return
     if not isinstance(value, dict):
-        yield where, _wrong_type(where, f"type.googleapis.com/{descriptor.full_name}", value)
+        yield where, wrong_type(where, f"type.googleapis.com/{descriptor.full_name}", value)
         return
     fields = _fields(descriptor)
     for key, item in value.items():
         field = fields.get(key)
         if field is None:
-            place = f" at '{where}'" if where else ""
-            yield (
-                where,
-                f'Invalid JSON payload received. Unknown name "{key}"{place}: Cannot find field.',
-            )
+            yield where, unknown_field(key, where)
         elif item is not None:
             parts = (where, field.name.rstrip("_"))
             yield from _check_field(item, field, ".".join(filter(None, parts)))
@@ -141,7 +143,7 @@ def _check(value: Any, descriptor: Descriptor, where: str) -> Iterable[tuple[str
 def _check_field(value: Any, field: FieldDescriptor, where: str) -> Iterable[tuple[str, str]]:
     if _is_map(field):
         if not isinstance(value, dict):
-            yield where, _wrong_type(where, "Map", value)
+            yield where, wrong_type(where, "Map", value)
             return
         entry = field.message_type.fields_by_name["value"]
         for key, item in value.items():
@@ -161,19 +163,20 @@ def _check_single(value: Any, field: FieldDescriptor, where: str) -> Iterable[tu
     elif kind == FieldDescriptor.CPPTYPE_ENUM:
         enum = field.enum_type
         known = isinstance(value, str) and value in enum.values_by_name
-        if not known and not _is_integer(value):
-            yield where, _wrong_type(where, f"type.googleapis.com/{enum.full_name}", value)
+        if not known and not is_integer(value):
+            yield where, wrong_type(where, f"type.googleapis.com/{enum.full_name}", value)
     elif kind == FieldDescriptor.CPPTYPE_BOOL:
         if not isinstance(value, bool):
-            yield where, _wrong_type(where, "TYPE_BOOL", value)
+            yield where, wrong_type(where, "TYPE_BOOL", value)
     elif kind in _INTEGERS:
-        if not _is_integer(value):
-            yield where, _wrong_type(where, _TYPE_NAMES[kind], value)
+        if not is_integer(value):
+            yield where, wrong_type(where, _TYPE_NAMES[kind], value)
     elif kind == FieldDescriptor.CPPTYPE_STRING and not isinstance(value, str):
-        yield where, _wrong_type(where, "TYPE_STRING", value)
+        yield where, wrong_type(where, "TYPE_STRING", value)
 
 
-def _is_integer(value: Any) -> bool:
+def is_integer(value: Any) -> bool:
+    """Whether a JSON value can be an integer: a number, or the text of one."""
     if isinstance(value, bool):
         return False
     if isinstance(value, str):
@@ -185,7 +188,14 @@ def _is_map(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.GetOptions().map_entry
 
 
-def _wrong_type(where: str, expected: str, value: Any) -> str:
+def unknown_field(key: str, where: str) -> str:
+    """The complaint about a field that the message at that place does not have."""
+    place = f" at '{where}'" if where else ""
+    return f'Invalid JSON payload received. Unknown name "{key}"{place}: Cannot find field.'
+
+
+def wrong_type(where: str, expected: str, value: Any) -> str:
+    """The complaint about a value of another type than the field at that place has."""
     shown = value if isinstance(value, (dict, list)) else None
     text = "Starting an object on a scalar field" if isinstance(shown, dict) else json.dumps(value)
     return f"Invalid value at '{where}' ({expected}), {text}"
@@ -200,18 +210,18 @@ def _set_query(
     for part in path:
         field = _fields(place).get(part)
         if field is None or field.message_type is None:
-            yield "", _unknown_query(key)
+            yield "", unknown_query(key)
             return
         target = target.setdefault(part, {})
         place = field.message_type
     field = _fields(place).get(last)
     if field is None:
-        yield "", _unknown_query(key)
+        yield "", unknown_query(key)
         return
     value: Any = text
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
         value = {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-    elif field.cpp_type == FieldDescriptor.CPPTYPE_ENUM and _is_integer(text):
+    elif field.cpp_type == FieldDescriptor.CPPTYPE_ENUM and is_integer(text):
         value = int(text)
     complaints = [*_check_single(value, field, key)]
     yield from complaints
@@ -221,7 +231,8 @@ def _set_query(
         target[last] = value
 
 
-def _unknown_query(key: str) -> str:
+def unknown_query(key: str) -> str:
+    """The complaint about a query parameter that the request does not have."""
     return (
         f'Invalid JSON payload received. Unknown name "{key}": Cannot bind query parameter.'
         f" Field '{key}' could not be found in request message."

@@ -197,14 +197,19 @@ class Policies:
             principal, "iam.serviceAccounts.actAs", account["name"]
         )
 
-    def require(self, principal: Principal | None, permission: str, resource: str) -> None:
-        """Raises GoogleError unless the permission is held and the API is on in the project."""
+    def require(
+        self, principal: Principal | None, permission: str, resource: str, *, shown: str = ""
+    ) -> None:
+        """Raises GoogleError unless the permission is held and the API is on in the project.
+
+        ``shown`` is the resource's name in the refusal, where that is another.
+        """
         project = self._accounts.project(_project(resource))
         prefix = permission.partition(".")[0]
         service = _SERVICES.get(prefix, f"{prefix}.googleapis.com")
         self.services.require(project["projectId"], project["projectNumber"], service)
         if not self.allowed(principal, permission, resource):
-            raise denied(permission, resource)
+            raise denied(permission, shown or resource)
 
     def _members(self, principal: Principal | None, project: str) -> Members:
         """Every way in which a policy of a project can mean this principal."""

@@ -1,0 +1,77 @@
+"""Run v1 is plain JSON here, so it is held against Google's discovery document."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from helpers.localcloud.api import run_v1
+from helpers.localcloud.api.run_v1_annotations import KEPT, ON_REVISION, ON_SERVICE
+from helpers.localcloud.api.run_v1_schema import ANYTHING, FLAG, MAP, MESSAGES, NUMBER, TEXT
+from tests.api.test_storage_discovery import methods
+
+TYPES = {"string": TEXT, "integer": NUMBER, "boolean": FLAG}
+LATER = {"run.googleapis.com/client-version", "run.googleapis.com/iap-enabled"}
+"""Annotations that gcloud sends and the reference does not list."""
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    package = pytest.importorskip("googleapiclient", reason="google-api-python-client is missing")
+    path = files(package) / "discovery_cache" / "documents" / "run.v1.json"
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_every_route_is_a_method_of_google(document: dict[str, Any]) -> None:
+    """An address that only exists here would teach something wrong."""
+    known = {
+        (method["httpMethod"], re.sub(r"\{[^}]*\}", "{}", method.get("flatPath", method["path"])))
+        for method in every_method(document)
+    }
+    assert methods(document)
+    for route in run_v1.API.routes:
+        path = re.sub(r"\{name=([^}]*)\}", lambda m: m[1].replace("*", "{}"), route.path[1:])
+        assert (route.verb, re.sub(r"\{[^}]*\}", "{}", path)) in known, route.path
+
+
+def every_method(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    found = list(resource.get("methods", {}).values())
+    for inner in resource.get("resources", {}).values():
+        found += every_method(inner)
+    return found
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_has_googles_fields_and_types(document: dict[str, Any], name: str) -> None:
+    """A missing field would refuse a right manifest, an invented one pass a wrong one."""
+    properties = document["schemas"][name]["properties"]
+    assert set(MESSAGES[name]) == set(properties)
+    for field, kind in MESSAGES[name].items():
+        if kind is not ANYTHING:
+            assert kind == expected(properties[field]), field
+
+
+def expected(schema: dict[str, Any]) -> Any:
+    if "$ref" in schema:
+        return schema["$ref"]
+    if schema["type"] == "array":
+        return [expected(schema["items"])]
+    if schema["type"] == "object":
+        return MAP
+    return TYPES[schema["type"]]
+
+
+def test_annotations_belong_where_google_says(document: dict[str, Any]) -> None:
+    """An annotation on the wrong resource is refused, so the tables must be right."""
+    text = document["schemas"]["ObjectMeta"]["properties"]["annotations"]["description"]
+    kinds = dict(re.findall(r"`([a-zA-Z./-]+)`: ([A-Za-z, ]+)", text))
+    for table, kind in ((ON_SERVICE, "Service"), (ON_REVISION, "Revision")):
+        for annotation in table:
+            if annotation.key not in LATER:
+                assert re.search(f"{kind}|All", kinds[annotation.key]), annotation.key
+    assert set(kinds) | LATER >= KEPT
