@@ -70,14 +70,6 @@ def project_id() -> str:
     )
 
 
-def account_id() -> str:
-    """A service account's id that breaks the rule of IAM's reference for ``accountId``."""
-    return (
-        "An account ID must be 6 to 30 lowercase letters, digits or hyphens, start with a letter"
-        " and not end with a hyphen."
-    )
-
-
 def key_name(name: str) -> str:
     """A service account's key that does not exist."""
     return f"Service account key {name} does not exist."

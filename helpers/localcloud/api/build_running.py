@@ -124,7 +124,7 @@ class Running:
         self.cancelled = False
         self._images: dict[str, Image] = {}
         self._account = build.get("serviceAccount", "").rpartition("/")[2] or (
-            f"{place.number}-compute@developer.gserviceaccount.com"
+            builds.default_account(place)
         )
         self.log = BuildLog(cloud, place, build, self._account)
 

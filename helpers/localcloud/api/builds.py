@@ -27,6 +27,15 @@ OUTPUT_ONLY = (
 )  # fmt: skip
 NOT_SERVED = ("secrets", "availableSecrets", "gitConfig", "dependencies", "artifacts")
 NOT_SERVED_IN_STEP = ("secretEnv", "volumes", "script", "allowFailure", "allowExitCodes")
+OF_TRIGGERS = (
+    "TRIGGER_NAME", "COMMIT_SHA", "REVISION_ID", "SHORT_SHA", "REPO_NAME", "REPO_FULL_NAME",
+    "BRANCH_NAME", "TAG_NAME", "REF_NAME", "TRIGGER_BUILD_CONFIG_PATH",
+)  # fmt: skip
+"""Substitutions that are empty in a build that no trigger started.
+
+Source: https://docs.cloud.google.com/build/docs/configuring-builds/substitute-variable-values
+(2026-11-25)
+"""
 SUBSTITUTION = re.compile(r"\$(?:(\$)|\{([A-Z_][A-Z0-9_]*)\}|([A-Z_][A-Z0-9_]*))")
 
 Document = dict[str, Any]
@@ -62,6 +71,14 @@ def save(cloud: Cloud, place: Place, build: Document) -> None:
 def logs_bucket(place: Place) -> str:
     """The bucket that Google keeps for the logs of a project's builds."""
     return f"{place.number}.cloudbuild-logs.googleusercontent.com"
+
+
+def default_account(place: Place) -> str:
+    """The address of the account that a build runs as when it names none.
+
+    Source: https://docs.cloud.google.com/build/docs/cloud-build-service-account (2026-11-23)
+    """
+    return f"{place.number}-compute@developer.gserviceaccount.com"
 
 
 def end_interrupted(cloud: Cloud) -> None:
@@ -141,6 +158,8 @@ def _check(asked: Document) -> None:
     if storage is not None and not (storage.get("bucket") and storage.get("object")):
         raise invalid("build.source", "invalid build: storage source needs a bucket and an object")
     options = asked.get("options", {})
+    if options.get("dynamicSubstitutions"):
+        raise unimplemented("BuildOptions.dynamicSubstitutions")
     if options.get("pool", {}).get("name") or options.get("workerPool"):
         raise unimplemented("BuildOptions.pool (private pools)")
     if asked.get("serviceAccount") and not (
@@ -158,26 +177,42 @@ def _check(asked: Document) -> None:
 
 
 def _substituted(build: Document, place: Place) -> Document:
-    """The build with ``$PROJECT_ID`` and its like put in where Cloud Build puts them."""
-    known = {
+    """The build with ``$PROJECT_ID`` and its like put in where Cloud Build puts them.
+
+    The texts are those of gcloud's public transcripts (2025 and 2026).
+    """
+    own: dict[str, str] = build.get("substitutions", {})
+    account = build.get("serviceAccount") or (
+        f"projects/{place.project}/serviceAccounts/{default_account(place)}"
+    )
+    known = dict.fromkeys(OF_TRIGGERS, "") | {
         "PROJECT_ID": place.project,
         "PROJECT_NUMBER": str(place.number),
         "BUILD_ID": build["id"],
         "LOCATION": place.location,
-        **build.get("substitutions", {}),
+        "SERVICE_ACCOUNT": account,
+        "SERVICE_ACCOUNT_EMAIL": account.rpartition("/")[2],
+        **own,
     }
+    strict = build["options"].get("substitutionOption") != "ALLOW_LOOSE"
+    unused = set(own)
 
     def value(match: re.Match[str]) -> str:
         if match[1]:
             return "$"
         name = match[2] or match[3]
-        if name not in known:
+        unused.discard(name)
+        if name in known:
+            return known[name]
+        if not name.startswith("_"):
             raise invalid(
                 "build.substitutions",
-                'invalid value for "build.substitutions": key in the template'
+                "invalid value for 'build.substitutions': key in the template"
                 f' "{name}" is not a valid built-in substitution',
             )
-        return known[name]
+        if strict:
+            raise _mismatch(f'key in the template "{name}" is not matched in the substitution data')
+        return ""
 
     def put_in(item: Any) -> Any:
         if isinstance(item, str):
@@ -191,4 +226,12 @@ def _substituted(build: Document, place: Place) -> Document:
     for field in ("steps", "images", "tags", "logsBucket", "artifacts"):
         if field in build:
             build[field] = put_in(build[field])
+    if unused and strict:
+        raise _mismatch(
+            f'key "{min(unused)}" in the substitution data is not matched in the template'
+        )
     return build
+
+
+def _mismatch(text: str) -> GoogleError:
+    return GoogleError("INVALID_ARGUMENT", text)

@@ -7,7 +7,6 @@ Source: https://github.com/googleapis/googleapis/blob/master/google/devtools/clo
 from __future__ import annotations
 
 import base64
-import re
 from typing import Any
 
 from google.longrunning import operations_pb2
@@ -16,13 +15,12 @@ from google.protobuf.message import Message
 
 from .. import names, unrecorded
 from ..cloud import Cloud
-from ..errors import GoogleError, invalid, unimplemented
-from . import build_running, builds, operations, paging
+from ..errors import GoogleError, invalid
+from . import build_filters, build_running, builds, operations, paging
 from .builds import BUILDS, FINAL, Place
 from .methods import Api, Call, Method, message_type
 
 TYPES = "google.cloud.devtools.cloudbuild_v1"
-STATUS_FILTER = re.compile(r'\s*status\s*=\s*"?([A-Z_]+)"?\s*')
 
 
 def _place(cloud: Cloud, project: str, location: str) -> Place:
@@ -91,17 +89,12 @@ async def get_build(call: Call, request: Any) -> Message:
 
 
 async def list_builds(call: Call, request: Any) -> Message:
-    """ListBuilds, the newest first; of filters only ``status="…"`` is served."""
+    """ListBuilds, the newest first."""
     cloud = call.cloud
     place = _place_of(cloud, request.parent, request.project_id)
     if request.page_size < 0:
         raise invalid("page_size", unrecorded.page_size())
-    wanted = None
-    if request.filter:
-        match = STATUS_FILTER.fullmatch(request.filter)
-        if match is None:
-            raise unimplemented(f"the build filter {request.filter!r}")
-        wanted = match[1]
+    wanted = build_filters.parse(request.filter) if request.filter else None
     newest = sorted(
         (document for _, document in cloud.store.list(BUILDS, place.prefix)),
         key=lambda build: build["createTime"],
@@ -111,8 +104,7 @@ async def list_builds(call: Call, request: Any) -> Message:
     rows = [
         build
         for build in newest
-        if (not after or build["createTime"] < after)
-        and (wanted is None or build["status"] == wanted)
+        if (not after or build["createTime"] < after) and (wanted is None or wanted(build))
     ]
     size = min(request.page_size or 50, 1000)
     response: Any = message_type(f"{TYPES}.ListBuildsResponse")()
@@ -146,12 +138,9 @@ async def cancel_operation(call: Call, request: Any) -> Message:
 
 
 async def get_default_service_account(call: Call, request: Any) -> Message:
-    """GetDefaultServiceAccount: who a build runs as when it names nobody.
-
-    Source: https://docs.cloud.google.com/build/docs/cloud-build-service-account (2026-11-23)
-    """
+    """GetDefaultServiceAccount: who a build runs as when it names nobody."""
     place = _place_of(call.cloud, request.name, "")
-    email = f"{place.number}-compute@developer.gserviceaccount.com"
+    email = builds.default_account(place)
     return json_format.ParseDict(
         {
             "name": request.name,

@@ -45,7 +45,10 @@ def _account_message(document: Document) -> Message:
 def _find(call: Call, name: str, permission: str) -> Document:
     """The account of a name, checked for a permission of the caller.
 
-    ``projects/-/serviceAccounts/EMAIL_OR_ID`` finds it in any project.
+    ``projects/-/serviceAccounts/EMAIL_OR_ID`` finds it in any project; gcloud always asks so. What
+    is missing there is NOT_FOUND to somebody who could see it in the project of its address:
+    transcripts of gcloud from 2025 and 2026. Older ones have PERMISSION_DENIED
+    (https://github.com/hashicorp/terraform-provider-google/issues/11208, 2022).
     """
     _, project, _, account = name.split("/")[:4]
     found = call.cloud.accounts.find_service_account(account)
@@ -53,11 +56,14 @@ def _find(call: Call, name: str, permission: str) -> Document:
         project_id = call.cloud.accounts.project(project)["projectId"]
         if found is not None and found["projectId"] != project_id:
             found = None
-        if found is None:
-            call.cloud.policies.require(call.principal, permission, f"projects/{project_id}")
-    elif found is None:
-        raise denied(permission, name)
+    else:
+        domain = account.partition("@")[2]
+        home = call.cloud.accounts.find_project(domain.removesuffix(".iam.gserviceaccount.com"))
+        if found is None and home is None:
+            raise denied(permission, name)
+        project_id = home["projectId"] if home else ""
     if found is None:
+        call.cloud.policies.require(call.principal, permission, f"projects/{project_id}")
         raise GoogleError("NOT_FOUND", "Unknown service account")
     call.cloud.policies.require(call.principal, permission, found["name"])
     return found

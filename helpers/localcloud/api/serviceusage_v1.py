@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from .. import unrecorded
-from ..errors import GoogleError, invalid
+from ..errors import GoogleError, error_info, invalid
 from ..identity.services import TITLES
 from . import operations, paging
 from .methods import Api, Call, Route
@@ -95,9 +95,7 @@ async def batch_enable(call: Call, request: web.BaseRequest, project: str) -> we
 
 
 def _switch_on(call: Call, project: Document, services: list[str], *, batch: bool) -> web.Response:
-    for service in services:
-        if service not in TITLES:
-            raise GoogleError("UNIMPLEMENTED", unrecorded.unserved_api(service))
+    _refuse_unknown(services)
     switches = call.cloud.policies.services
     off = [each for each in services if not switches.is_on(project["projectId"], each)]
     with call.cloud.store.transaction():
@@ -110,6 +108,31 @@ def _switch_on(call: Call, project: Document, services: list[str], *, batch: boo
     else:
         response = {"@type": f"{TYPE}.EnableServiceResponse", "service": shown[0]}
     return _operation(call, project, response, "acat" if batch else "acf", started=bool(off))
+
+
+def _refuse_unknown(services: list[str]) -> None:
+    """Raises GoogleError for a name that no API of Google has, or one that is not served here.
+
+    The text is what gcloud prints in a transcript of 2026-08, the reason that of
+    https://github.com/GoogleCloudPlatform/cluster-toolkit (pkg/validators/cloud.go, 2025).
+    """
+    nameless = [each for each in services if not each.endswith(".googleapis.com")]
+    if nameless:
+        names = ",".join(nameless)
+        raise GoogleError(
+            "PERMISSION_DENIED",
+            f"Not found or permission denied for service(s): {names}.",
+            [
+                error_info(
+                    "SERVICE_CONFIG_NOT_FOUND_OR_PERMISSION_DENIED",
+                    "serviceusage.googleapis.com",
+                    services=names,
+                )
+            ],
+        )
+    for service in services:
+        if service not in TITLES:
+            raise GoogleError("UNIMPLEMENTED", unrecorded.unserved_api(service))
 
 
 async def disable(call: Call, request: web.BaseRequest, project: str, service: str) -> web.Response:

@@ -183,8 +183,17 @@ class Accounts:
     ) -> Document:
         """Creates a service account. Raises GoogleError for a bad id or one that is taken."""
         project = self.project(project)["projectId"]
+        # The texts are those of gcloud's and Terraform's public logs (2025 and 2026).
+        if not 6 <= len(account_id) <= 30:
+            raise GoogleError(
+                "INVALID_ARGUMENT",
+                f'The account ID "{account_id}" does not have a length between 6 and 30.',
+            )
         if not ACCOUNT_ID.fullmatch(account_id):
-            raise invalid("account_id", unrecorded.account_id())
+            raise GoogleError(
+                "INVALID_ARGUMENT",
+                rf"{account_id} does not match [a-zA-Z][a-zA-Z\d\-]*[a-zA-Z\d].",
+            )
         email = f"{account_id}@{project}.iam.gserviceaccount.com"
         if self.find_service_account(email) is not None:
             raise GoogleError(
