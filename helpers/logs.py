@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import json
+import secrets
+import time
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
+import requests
 from google.auth.transport.requests import AuthorizedSession
 
 from helpers import auth
@@ -12,12 +17,28 @@ ADDRESS = "https://logging.googleapis.com/v2/entries:list"
 MOST = 100
 """Entries in one answer."""
 
+AROUND = timedelta(seconds=2)
+"""How long before and after a request what an instance says may belong to it."""
+
 
 class Line(NamedTuple):
     """One line: which log it stands in, and its text."""
 
     log: str
     text: str
+
+
+class Story(NamedTuple):
+    """What happened to one request.
+
+    ``request`` is its entry in the request log, as Cloud Logging's JSON has it; ``traced`` is what
+    the app logged with the request's trace; ``around`` is what its instance printed at that time,
+    and what Cloud Run said about that instance. Lines stand with the oldest first.
+    """
+
+    request: dict[str, Any]
+    traced: list[Line]
+    around: list[Line]
 
 
 def of_revision(project: str, revision: str) -> list[Line]:
@@ -39,3 +60,69 @@ def of_revision(project: str, revision: str) -> list[Line]:
         for entry in answer.json().get("entries", [])
         if "textPayload" in entry
     ]
+
+
+def traced() -> dict[str, str]:
+    """Return a header that gives a request a trace of its own, by which its logs are found.
+
+    Source: https://docs.cloud.google.com/trace/docs/trace-context (2026-11-24)
+    """
+    return {"traceparent": f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"}
+
+
+def of_request(project: str, response: requests.Response, patience: float = 60) -> Story:
+    """Return what happened to the request that ``response`` answers.
+
+    Args:
+        project: the project's id.
+        response: the answer to a request that had a trace in its headers: see `traced`.
+        patience: seconds to wait until the request is in the log.
+
+    Raises:
+        ValueError: the request had no trace.
+        LookupError: the request log doesn't have it. What ingress refuses is in no log.
+        requests.exceptions.HTTPError: Google refused.
+    """
+    trace = f'trace="projects/{project}/traces/{_trace_id(response)}"'
+    deadline = time.monotonic() + patience
+    while not (found := _entries(project, f'{trace} AND log_id("run.googleapis.com/requests")')):
+        if time.monotonic() > deadline:
+            raise LookupError(f"no request with {trace} in the request log")
+        time.sleep(1)
+    request = found[-1]
+    start = datetime.fromisoformat(request["timestamp"])
+    end = start + timedelta(seconds=float(request["httpRequest"].get("latency", "0s").rstrip("s")))
+    others = 'NOT log_id("run.googleapis.com/requests")'
+    lines = _entries(project, f"{trace} AND {others}")
+    around = []
+    if instance := request.get("labels", {}).get("instanceId"):
+        around = _entries(
+            project,
+            f'labels.instanceId="{instance}" AND {others} AND NOT {trace}'
+            f' AND timestamp>="{(start - AROUND).isoformat()}"'
+            f' AND timestamp<="{(end + AROUND).isoformat()}"',
+        )
+    return Story(request, [_line(entry) for entry in lines], [_line(entry) for entry in around])
+
+
+def _trace_id(response: requests.Response) -> str:
+    for headers in (response.headers, response.request.headers):
+        if "X-Cloud-Trace-Context" in headers:
+            return str(headers["X-Cloud-Trace-Context"]).partition("/")[0].partition(";")[0]
+        if "traceparent" in headers:
+            return str(headers["traceparent"]).split("-")[1]
+    raise ValueError("the request had no trace: send it with headers=logs.traced()")
+
+
+def _entries(project: str, wanted: str) -> list[dict[str, Any]]:
+    """The oldest entries that a filter chooses, as JSON."""
+    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": MOST}
+    answer = AuthorizedSession(auth.credentials()).post(ADDRESS, json=query)
+    answer.raise_for_status()
+    return list(answer.json().get("entries", []))
+
+
+def _line(entry: dict[str, Any]) -> Line:
+    log = entry["logName"].rpartition("/")[2].rpartition("%2F")[2]
+    payload = entry.get("jsonPayload", {})
+    return Line(log, entry.get("textPayload") or payload.get("message") or json.dumps(payload))

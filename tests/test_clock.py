@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from helpers.localcloud.clock import Clock, parse_duration, timestamp
+from helpers.localcloud.clock import Clock, nanoseconds, parse_duration, timestamp
 
 
 def test_advance_runs_due_timers_in_order_at_their_own_time() -> None:
@@ -133,3 +133,25 @@ def test_the_clock_does_not_run_out_of_years() -> None:
         assert clock.offset == 0
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", 0),
+        ("1970-01-01T00:00:01.5Z", 1_500_000_000),
+        ("2026-01-02T03:04:05.123456789Z", 1_767_323_045_123_456_789),
+        ("2026-01-02T12:04:05.123456789+09:00", 1_767_323_045_123_456_789),
+        ("2026-01-02t03:04:05z", 1_767_323_045_000_000_000),
+        ("2026-01-02", 1_767_312_000_000_000_000),
+        ("1969-12-31T23:59:59.5Z", -500_000_000),
+        ("2026-13-02", None),
+        ("2026-01-02T25:00:00Z", None),
+        ("2026-01-02T03:04:05+99:00", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_time_is_read_to_the_nanosecond(text: str, expected: int | None) -> None:
+    """Log entries are put in order by it, and found by it."""
+    assert nanoseconds(text) == expected

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.localcloud.store import Store
+from helpers.localcloud.store import LogEntry, Narrowed, Store
 
 
 def test_documents_come_back_in_order_and_page_by_page(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     """The daemon may die at any moment."""
     program = f"""
         from pathlib import Path
-        from helpers.localcloud.store import Store
+        from helpers.localcloud.store import LogEntry, Narrowed, Store
         store = Store(Path({str(tmp_path / "db")!r}))
         for number in range(10**9):
             store.put("kind", str(number), {{}})
@@ -83,3 +83,41 @@ def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
         store.put("kind", "large", {"text": "x" * 1_000_000})
     assert store.list("kind") == [("kept", {"a": 1})]
     store.put("kind", "small", {})
+
+
+def entry(time: int, text: str, log: str = "app", severity: int = 0, id_: str = "") -> LogEntry:
+    return LogEntry("p", time, id_ or text, log, severity, {"textPayload": text})
+
+
+def test_log_entries_come_in_order_of_time_and_go_on_where_they_ended(tmp_path: Path) -> None:
+    """They are written as they arrive, which is another order."""
+    store = Store(tmp_path / "db")
+    store.append_entries([entry(3, "c"), entry(1, "a"), entry(2, "z", id_="1"), entry(2, "b")])
+    store.append_entries([entry(3, "twice", id_="c")])
+    ascending = [each.body["textPayload"] for each in store.entries("p")]
+    assert ascending == ["a", "z", "b", "c"]
+    for descending in (False, True):
+        expected = [*reversed(ascending)] if descending else ascending
+        first = next(store.entries("p", Narrowed(descending=descending)))
+        which = Narrowed(descending=descending, after=first.position)
+        assert [each.body["textPayload"] for each in store.entries("p", which)] == expected[1:]
+    assert [*store.entries("q")] == []
+
+
+@pytest.mark.parametrize(
+    ("which", "found"),
+    [
+        (Narrowed(since=2), "bc"),
+        (Narrowed(until=2), "ab"),
+        (Narrowed(log="APP"), "ac"),
+        (Narrowed(severity=500), "c"),
+        (Narrowed(words=("B",)), "b"),
+        (Narrowed(words=("b", "no")), ""),
+        (Narrowed(since=2, log="app", severity=100, words=("c",)), "c"),
+    ],
+)
+def test_log_entries_are_narrowed_down(tmp_path: Path, which: Narrowed, found: str) -> None:
+    """A filter looks at what is left over, one by one."""
+    store = Store(tmp_path / "db")
+    store.append_entries([entry(1, "a"), entry(2, "b", "other"), entry(3, "c", severity=500)])
+    assert "".join(each.body["textPayload"] for each in store.entries("p", which)) == found

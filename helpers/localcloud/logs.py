@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 from .clock import Clock, nanoseconds, timestamp
-from .store import LogEntry, Narrowed, Store
+from .store import LogEntry, Store
 
 BATCH_SECONDS = 0.2
 
@@ -56,8 +56,3 @@ class Logs:
         if waiting:
             with self._store.transaction():
                 self._store.append_entries(waiting)
-
-    def read(self, project: str, log: str = "") -> list[dict[str, Any]]:
-        """All entries of a project, or of one of its logs, oldest first."""
-        self.flush()
-        return [entry.body for entry in self._store.entries(project, Narrowed(log=log))]

@@ -85,6 +85,48 @@ def test_a_filter_a_size_and_an_order_choose(broken: None, call: Caller) -> None
     assert entries(call, 'resource.labels.revision_name="no-such-revision"') == []
 
 
+PRINTED = (
+    '{"severity": "notice", "message": "told", "logging.googleapis.com/labels": {"a": 1}}',
+    '{"message": "traced", "logging.googleapis.com/trace": "projects/p/traces/t", "n": 1}',
+    '{"httpRequest": {"status": 404, "requestMethod": "GET"}, "message": "own request"}',
+    # What does not fit a field stays in the payload, and nothing makes the log unreadable.
+    '{"httpRequest": "GET", "logging.googleapis.com/insertId": 7, "message": "odd"}',
+    '{"httpRequest": {"latency": "soon"}, "message": "odder"}',
+    '{"deep": ' + "[" * 200 + "]" * 200 + "}",
+    '{"number": NaN}',
+    '{"half": "\\ud800"}',
+    "[1, 2]",
+    "{",
+)
+
+
+def test_whatever_an_app_prints_can_be_read(cloud: LocalCloud, call: Caller) -> None:
+    """One strange line must not hide all the others."""
+    name = NAME.replace("for-logging", "for-printing")
+    deployed = service.deploy(name, "us-docker.pkg.dev/cloudrun/container/hello", labels={})
+    deployed.template.revision = "for-printing-odd"
+    program = f"print(*{PRINTED!r}, sep=chr(10))"
+    deployed.template.containers[0].command = ["python", "-c", program]
+    with pytest.raises(FailedPrecondition):
+        service.update(deployed)
+    service.delete(name)
+    query = 'resource.labels.revision_name="for-printing-odd" log_id("run.googleapis.com/stdout")'
+    found = entries(call, query)
+    told, traced, request, odd, odder, deep, *texts = found
+    assert (told["textPayload"], told["severity"], told["labels"]["a"]) == ("told", "NOTICE", "1")
+    assert traced["trace"] == "projects/p/traces/t"
+    assert traced["jsonPayload"] == {"message": "traced", "n": 1}
+    assert request["httpRequest"] == {"status": 404, "requestMethod": "GET"}
+    assert odd["jsonPayload"] == {
+        "httpRequest": "GET",
+        "logging.googleapis.com/insertId": 7,
+        "message": "odd",
+    }
+    assert "odder" in odder["textPayload"] and "soon" in odder["textPayload"]
+    assert "[[[[" in deep["textPayload"]
+    assert tuple(entry["textPayload"] for entry in texts) == PRINTED[-4:]
+
+
 def test_pages_go_on_where_they_ended(call: Caller, project: str) -> None:
     """A page that repeats or skips a line makes a search for it worthless."""
     write(call, project, *map(str, range(7)))

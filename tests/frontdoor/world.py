@@ -24,7 +24,7 @@ from helpers.localcloud.identity.policies import Policies
 from helpers.localcloud.identity.tokens import Tokens
 from helpers.localcloud.logs import Logs
 from helpers.localcloud.names import PROJECT, PROJECT_NUMBER, Ids, deterministic_host, hash_host
-from helpers.localcloud.store import Store
+from helpers.localcloud.store import Narrowed, Store
 
 REGION = "asia-northeast3"
 NAME = f"projects/{PROJECT}/locations/{REGION}/services/hello"
@@ -272,7 +272,9 @@ class World:
 
     def log(self, log: str) -> list[dict[str, Any]]:
         """The entries of one of Cloud Run's logs."""
-        return self.logs.read(PROJECT, f"run.googleapis.com/{log}")
+        self.logs.flush()
+        which = Narrowed(log=f"run.googleapis.com/{log}")
+        return [entry.body for entry in self.store.entries(PROJECT, which)]
 
     def texts(self, log: str = "varlog/system") -> list[str]:
         return [entry.get("textPayload", "") for entry in self.log(log)]
