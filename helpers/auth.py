@@ -99,6 +99,21 @@ def id_token_as(account: str, audience: str) -> str:
     return str(answer.token)
 
 
+def access_token_as(account: str) -> str:
+    """Return an access token of another service account.
+
+    Args:
+        account: the address of the service account.
+
+    Raises:
+        google.api_core.exceptions.PermissionDenied: you may not impersonate that account.
+    """
+    answer = iam_credentials_v1.IAMCredentialsClient().generate_access_token(
+        name=f"projects/-/serviceAccounts/{account}", scope=[SCOPE]
+    )
+    return str(answer.access_token)
+
+
 def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> str:
     """Make a service account that may do nothing and that you may impersonate.
 

@@ -14,9 +14,6 @@ from helpers.course.catalogue import listed
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WRITTEN = {lesson.name for lesson in listed(NOTEBOOKS)}
 PLANNED = {
-    "02-registry-and-regions",
-    "03-deploy",
-    "04-auth-tokens",
     "05-when-it-breaks",
     "06-custom-domains",
     "07-vpc-and-ingress",
