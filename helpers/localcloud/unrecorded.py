@@ -440,6 +440,8 @@ def log_resource() -> str:
 def log_proto_payload() -> str:
     """Writing a log entry whose protoPayload has a type that is not known here."""
     return "protoPayload of this type"
+
+
 def annotation(text: str) -> str:
     """An annotation of Run v1 with a value that it cannot have."""
     return f"'{text}' is not a value of this annotation."
