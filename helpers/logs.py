@@ -84,11 +84,12 @@ def of_request(project: str, response: requests.Response, patience: float = 60) 
         requests.exceptions.HTTPError: Google refused.
     """
     trace = f'trace="projects/{project}/traces/{_trace_id(response)}"'
-    deadline = time.monotonic() + patience
+    deadline, pause = time.monotonic() + patience, 0.1
     while not (found := _entries(project, f'{trace} AND log_id("run.googleapis.com/requests")')):
         if time.monotonic() > deadline:
             raise LookupError(f"no request with {trace} in the request log")
-        time.sleep(1)
+        time.sleep(pause)
+        pause = min(2 * pause, 5.0)  # Google answers 60 such questions a minute.
     request = found[-1]
     start = datetime.fromisoformat(request["timestamp"])
     end = start + timedelta(seconds=float(request["httpRequest"].get("latency", "0s").rstrip("s")))
@@ -125,4 +126,5 @@ def _entries(project: str, wanted: str) -> list[dict[str, Any]]:
 def _line(entry: dict[str, Any]) -> Line:
     log = entry["logName"].rpartition("/")[2].rpartition("%2F")[2]
     payload = entry.get("jsonPayload", {})
-    return Line(log, entry.get("textPayload") or payload.get("message") or json.dumps(payload))
+    text = entry.get("textPayload") or payload.get("message") or json.dumps(payload)
+    return Line(log, str(text))

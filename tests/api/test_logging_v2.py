@@ -19,7 +19,7 @@ from helpers.localcloud import control
 from helpers.localcloud.home import Home
 from tests.api.calling import Caller
 from tests.api.strangers import stranger
-from tests.conftest import LocalCloud
+from tests.conftest import LocalCloud, eventually
 from tests.faults.client import Client
 
 NAME = "projects/hands-on/locations/asia-northeast3/services/for-logging"
@@ -61,7 +61,10 @@ BROKEN = 'resource.labels.revision_name="for-logging-broken"'
 
 def test_the_reason_of_a_failed_start_is_found(broken: None, call: Caller) -> None:
     """Nobody can mend what does not say why it broke."""
-    found = entries(call, f'{BROKEN} AND resource.type="cloud_run_revision"')
+    found = eventually(
+        lambda: entries(call, f'{BROKEN} AND resource.type="cloud_run_revision"'),
+        lambda found: any(entry["logName"].endswith("%2Fstderr") for entry in found),
+    )
     times = [(entry["timestamp"], entry["insertId"]) for entry in found]
     assert times == sorted(times)
     assert len({entry["insertId"] for entry in found}) == len(found)
@@ -111,7 +114,7 @@ def test_whatever_an_app_prints_can_be_read(cloud: LocalCloud, call: Caller) -> 
         service.update(deployed)
     service.delete(name)
     query = 'resource.labels.revision_name="for-printing-odd" log_id("run.googleapis.com/stdout")'
-    found = entries(call, query)
+    found = eventually(lambda: entries(call, query), lambda found: len(found) == len(PRINTED))
     told, traced, request, odd, odder, deep, *texts = found
     assert (told["textPayload"], told["severity"], told["labels"]["a"]) == ("told", "NOTICE", "1")
     assert traced["trace"] == "projects/p/traces/t"

@@ -184,12 +184,14 @@ def test_only_requests_in_killed_instances_fail(cloud: LocalCloud, service: Depl
     assert sorted(entry["httpRequest"]["status"] for entry in refused) == sorted(
         answer.status for answer in failed
     )
-    ends = {
-        entry["labels"]["instanceId"]: moment(entry)
-        for entry in log(cloud.home, service.id, SYSTEM)
-        if entry["textPayload"] == "Container terminated on signal 9."
-    }
-    assert len(ends) == len(kills)
+    ends = eventually(
+        lambda: {
+            entry["labels"]["instanceId"]: moment(entry)
+            for entry in log(cloud.home, service.id, SYSTEM)
+            if entry["textPayload"] == "Container terminated on signal 9."
+        },
+        lambda ends: len(ends) == len(kills),
+    )
     for entry in refused:
         end = ends[entry["labels"]["instanceId"]]
         killed = max(kill for kill in kills if kill <= end)

@@ -107,7 +107,11 @@ def test_a_request_that_crashes_the_app_is_not_sent_again(
         assert session.post(f"{made.uri}/exit?7", timeout=30).status_code == 503
         assert session.get(f"{made.uri}/revision", timeout=30).status_code == 200
     eventually(lambda: log(cloud.home, service.id, REQUESTS), lambda log: len(log) == 3)
-    assert texts(cloud.home, service.id, SYSTEM).count("Container called exit(7).") == 1
+    said = eventually(
+        lambda: texts(cloud.home, service.id, SYSTEM),
+        lambda said: "Container called exit(7)." in said,
+    )
+    assert said.count("Container called exit(7).") == 1
 
 
 def test_minimum_instances_are_there_before_a_request(cloud: LocalCloud, service: Deployed) -> None:

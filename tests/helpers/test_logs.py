@@ -6,7 +6,7 @@ import pytest
 from google.api_core.exceptions import FailedPrecondition
 
 from helpers import logs, service
-from tests.conftest import LocalCloud
+from tests.conftest import LocalCloud, eventually
 
 NAME = "projects/hands-on/locations/asia-northeast3/services/for-logs"
 
@@ -20,7 +20,10 @@ def test_what_a_failed_revision_printed_is_read_and_nothing_of_others(cloud: Loc
             service.update(deployed)
     finally:
         service.delete(NAME)
-    found = logs.of_revision("hands-on", "for-logs-broken")
+    found = eventually(
+        lambda: logs.of_revision("hands-on", "for-logs-broken"),
+        lambda found: {"stderr", "system"} <= {line.log for line in found},
+    )
     (said,) = [line.text for line in found if line.log == "stderr"]
     assert "main.py" in said
     assert "exit(2)" in " ".join(line.text for line in found if line.log == "system")
