@@ -178,11 +178,22 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> Note
     )
 
 
+PAGE = """\
+{%- extends 'index.html.j2' -%}
+{%- block data_png -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+alt="{{ output | get_metadata('alt', 'image/png') | escape_html }}">
+</div>
+{%- endblock -%}
+"""
+"""nbconvert's own page leaves out what a picture says of itself."""
+
+
 def as_html(notebook: NotebookNode, title: str) -> str:
     """Return ``notebook`` as one page of HTML that loads nothing from the network."""
-    page, _ = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True).from_notebook_node(
-        notebook, resources={"metadata": {"name": title}}
-    )
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", embed_images=True, raw_template=PAGE)
+    page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     return str(page)
 
 
