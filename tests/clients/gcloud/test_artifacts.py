@@ -351,7 +351,7 @@ def test_container_images(gcloud: Gcloud, project: str) -> None:
             - v9
             Tags:
             - {gcr}/app:v9
-            Deleted [{gcr}/app:v9].
+            …
             Deleted [{gcr}/app@{digest}].
             """,
             effect=lambda names: not digest(f"{gcr}/app:latest"),

@@ -68,9 +68,8 @@ def test_buckets(gcloud: Gcloud, project: str, client: storage.Client) -> None:
         Row(
             "storage rm --recursive gs://{project}-files",
             says="""
-            …
-            ERROR: (gcloud.storage.rm) The following URLs matched no objects or files:
-            gs://{project}-files
+            Removing objects:
+            ERROR: (gcloud.storage.rm) gs://{project}-files not found: 404.
             """,
             code=1,
         ),
