@@ -25,7 +25,8 @@ class Logs:
 
         ``timestamp`` is filled in if it is missing.
         """
-        entry.setdefault("timestamp", timestamp(self._clock.now()))
+        if "timestamp" not in entry:
+            entry["timestamp"] = timestamp(self._clock.now())
         self._waiting.append((self._clock.time(), project, log, entry))
         if self._timer is None:
             loop = asyncio.get_running_loop()
