@@ -101,7 +101,7 @@ class Clock:
 
 def timestamp(when: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as Google's APIs print it."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def nanoseconds(text: str) -> int | None:

@@ -81,6 +81,12 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.executescript(SCHEMA)
         self._depth = 0
+        self._undone = 0
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Another one after every change: what was read at the same version is still so."""
+        return self._db.total_changes, self._undone
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -94,6 +100,7 @@ class Store:
             yield
             self._execute("COMMIT")
         except BaseException:
+            self._undone += 1
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise

@@ -49,6 +49,19 @@ def test_all_users_makes_a_service_public(identity: Identity) -> None:
     assert not identity.policies.allowed(None, "run.routes.invoke", SERVICE + "2")
 
 
+def test_a_change_counts_from_the_next_question_on(identity: Identity) -> None:
+    """Answers are remembered. One of a change that was undone would open a service to everybody."""
+    with pytest.raises(KeyError), identity.store.transaction():
+        grant(identity, SERVICE, "roles/run.invoker", "allUsers")
+        assert identity.policies.allowed(None, "run.routes.invoke", SERVICE)
+        raise KeyError
+    assert not identity.policies.allowed(None, "run.routes.invoke", SERVICE)
+    grant(identity, SERVICE, "roles/run.invoker", "allUsers")
+    assert identity.policies.allowed(None, "run.routes.invoke", SERVICE)
+    identity.policies.forget(SERVICE)
+    assert not identity.policies.allowed(None, "run.routes.invoke", SERVICE)
+
+
 def test_all_authenticated_users_keeps_strangers_out(identity: Identity) -> None:
     grant(identity, SERVICE, "roles/run.invoker", "allAuthenticatedUsers")
     assert not identity.policies.allowed(None, "run.routes.invoke", SERVICE)

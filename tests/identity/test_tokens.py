@@ -81,6 +81,24 @@ def test_an_expired_token_does_not_come_back_when_a_new_one_is_issued(identity: 
         identity.tokens.verify_id_token(old, [URL])
 
 
+def test_a_token_that_was_good_is_asked_again_whether_it_is(identity: Identity) -> None:
+    """Its signature is remembered: it must not be good for that when it is too old."""
+    account = identity.account()
+    token = identity.tokens.id_token(account, URL)
+    assert identity.tokens.verify_id_token(token, [URL]) == account
+    with pytest.raises(TokenRefused, match="audience"):
+        identity.tokens.verify_id_token(token, [OTHER])
+    document = identity.accounts.find_service_account(account.email)
+    assert document is not None
+    identity.accounts.update_service_account(document, {"disabled": True})
+    with pytest.raises(TokenRefused, match="disabled"):
+        identity.tokens.verify_id_token(token, [URL])
+    identity.accounts.update_service_account(document, {"disabled": False})
+    asyncio.run(identity.clock.advance(timedelta(minutes=61)))
+    with pytest.raises(TokenRefused, match="expired"):
+        identity.tokens.verify_id_token(token, [URL])
+
+
 def test_a_token_without_an_email_still_says_who_it_is(identity: Identity) -> None:
     account = identity.account()
     token = identity.tokens.id_token(account, URL, include_email=False)

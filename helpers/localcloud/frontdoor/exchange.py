@@ -66,6 +66,7 @@ class Exchange:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._time = door.clock.time()
+        self._host = request.host
         self._trace = request.trace()
         self._pool: Pool | None = None
         self._instance: Instance | None = None
@@ -95,13 +96,13 @@ class Exchange:
     def start(self) -> None:
         """Decides what becomes of the request; sends it on at once if an instance is free."""
         request, door = self.request, self._door
-        found = door.find(request.host)
+        found = door.find(self._host)
         if found is None:
             return self._answer(pages.error(404))
         served, tag = found
         if self._connection.scheme != "https":
             target = request.target.decode("latin-1")
-            return self._answer(pages.moved(f"https://{request.host}{target}"))
+            return self._answer(pages.moved(f"https://{self._host}{target}"))
         pool = served.pick(tag, door.random) if served.reachable else None
         if pool is None:
             return self._answer(pages.error(404))
@@ -387,7 +388,7 @@ class Exchange:
         pool.journal.request(
             RequestRecord(
                 method=request.method.decode("latin-1"),
-                url=f"https://{request.host}{request.target.decode('latin-1')}",
+                url=f"https://{self._host}{request.target.decode('latin-1')}",
                 protocol=f"HTTP/{request.version}",
                 status=self._status,
                 request_size=request.size + self._received,

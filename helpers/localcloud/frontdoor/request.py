@@ -145,7 +145,7 @@ class Request:
 
     def to_app(self, client: str, scheme: str, trace: Trace) -> bytes:
         """The head as the app gets it: names keep their case, hop-by-hop headers stay behind."""
-        dropped = _NOT_TO_APP | _named(self.fields)
+        dropped = _left_behind(self.fields, _NOT_TO_APP)
         parts = [self.method, b" ", self.target, b" HTTP/1.1\r\n"]
         for name, lower, value in self.headers:
             if lower not in dropped:
@@ -206,7 +206,7 @@ class Response:
         An answer with a cookie is never to be cached by others:
         https://docs.cloud.google.com/run/docs/container-contract (2026-04-08)
         """
-        dropped = _NOT_TO_CLIENT | _named(self.fields)
+        dropped = _left_behind(self.fields, _NOT_TO_CLIENT)
         cookie = b"set-cookie" in self.fields
         if cookie:
             dropped |= {b"cache-control"}
@@ -239,12 +239,13 @@ class Response:
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def _named(fields: dict[bytes, bytes]) -> frozenset[bytes]:
-    """The headers that Connection declares to be hop-by-hop."""
+def _left_behind(fields: dict[bytes, bytes], always: frozenset[bytes]) -> frozenset[bytes]:
+    """The headers that do not go on: these, and those that Connection declares hop-by-hop."""
     connection = fields.get(b"connection", b"").lower()
     if connection in _PLAIN_CONNECTION:
-        return frozenset()
-    return frozenset(token.strip() for token in connection.split(b",")) - _ALWAYS_KEPT
+        return always
+    named = frozenset(token.strip() for token in connection.split(b","))
+    return always | (named - _ALWAYS_KEPT)
 
 
 def _size(headers: list[Header]) -> int:

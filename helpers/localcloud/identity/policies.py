@@ -47,6 +47,8 @@ class Policies:
         self._clock = clock
         self._accounts = accounts
         self.services = Services(store)
+        self._answers: dict[tuple[Principal | None, str, str], bool] = {}
+        self._answered_at = store.version
         if store.get(KIND, f"projects/{PROJECT}") is None:
             learner, notebook = f"user:{LEARNER}", f"serviceAccount:{NOTEBOOK}"
             with store.transaction():
@@ -178,7 +180,19 @@ class Policies:
     # Asking
 
     def allowed(self, principal: Principal | None, permission: str, resource: str) -> bool:
-        """Whether a principal, or None for anonymous, has a permission on a resource."""
+        """Whether a principal, or None for anonymous, has a permission on a resource.
+
+        The front door asks at every request, so answers are kept until anything changes.
+        """
+        if self._answered_at != self._store.version:
+            self._answers.clear()
+            self._answered_at = self._store.version
+        question = (principal, permission, resource)
+        if question not in self._answers:
+            self._answers[question] = self._find_out(principal, permission, resource)
+        return self._answers[question]
+
+    def _find_out(self, principal: Principal | None, permission: str, resource: str) -> bool:
         resource = self._canonical(resource)
         members = self._members(principal, resource.split("/")[1])
         parts = resource.split("/")
