@@ -210,7 +210,7 @@ def test_substitutions_must_match_unless_told_otherwise(
     with pytest.raises(exceptions.InvalidArgument) as refusal:
         client.create_build(project_id=project, build=build)
     assert refusal.value.message == message
-    build.options.substitution_option = "ALLOW_LOOSE"
+    build.options = cloudbuild_v1.BuildOptions(substitution_option="ALLOW_LOOSE")
     if "built-in" in message:
         with pytest.raises(exceptions.InvalidArgument):
             client.create_build(project_id=project, build=build)

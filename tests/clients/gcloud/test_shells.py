@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -42,7 +41,6 @@ def inside(home: Path, *command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "helpers.localcloud.cli", "exec", "--", *command],
         env={**STARTED_IN, "LOCALCLOUD_HOME": str(home), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"},
-        cwd=os.getcwd(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
