@@ -26,6 +26,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, door: FrontDoor, host: str, scheme: str) -> None:
         self.scheme = scheme
+        self.loop = asyncio.get_running_loop()
         self.client = ""
         self.server = ""
         self.client_is_slow = False
@@ -56,8 +57,9 @@ class Connection(asyncio.Protocol):
 
     def app_is_slow(self, slow: bool) -> None:
         """Stops or continues reading, because of the app."""
-        self._app_is_slow = slow
-        self._read_or_pause()
+        if slow != self._app_is_slow:
+            self._app_is_slow = slow
+            self._read_or_pause()
 
     def switch(self, exchange: Exchange) -> None:
         """Turns the connection into a tunnel."""

@@ -63,7 +63,7 @@ class Exchange:
         self.finished = False
         self._connection = connection
         self._door = door
-        self._loop = asyncio.get_running_loop()
+        self._loop = connection.loop
         self._began = self._loop.time()
         self._time = door.clock.time()
         self._host = request.host

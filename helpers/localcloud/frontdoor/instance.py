@@ -37,6 +37,7 @@ class Instance:
         self.started = started
         self.requests = 0
         self.idle_since = started
+        self._loop = asyncio.get_running_loop()
         self.stopping = False
         self._journal = journal
         self._on_end = on_end
@@ -80,17 +81,15 @@ class Instance:
         """A new connection. Raises OSError when the container does not listen any more."""
         assert self._container is not None
         connection = await self._container.connect()
-        loop = asyncio.get_running_loop()
-        _, upstream = await loop.create_connection(lambda: Upstream(self), sock=connection)
+        _, upstream = await self._loop.create_connection(lambda: Upstream(self), sock=connection)
         return upstream
 
     def keep(self, upstream: Upstream) -> None:
         """Takes back a connection that can be used again."""
-        loop = asyncio.get_running_loop()
-        upstream.used_until = loop.time()
+        upstream.used_until = self._loop.time()
         self._idle.append(upstream)
         if self._sweep is None:
-            self._sweep = loop.call_later(KEPT_IDLE, self._close_idle)
+            self._sweep = self._loop.call_later(KEPT_IDLE, self._close_idle)
 
     def forget(self, upstream: Upstream) -> None:
         """Drops an idle connection that the app has closed."""
@@ -163,10 +162,11 @@ class Instance:
 
     def _close_idle(self) -> None:
         """Closes the connections that nobody has used for a while, and comes again."""
-        loop = asyncio.get_running_loop()
-        cutoff = loop.time() - KEPT_IDLE
+        cutoff = self._loop.time() - KEPT_IDLE
         old = [upstream for upstream in self._idle if upstream.used_until <= cutoff]
         self._idle = [upstream for upstream in self._idle if upstream.used_until > cutoff]
         for upstream in old:
             upstream.close()
-        self._sweep = loop.call_later(KEPT_IDLE, self._close_idle) if self._idle else None
+        self._sweep = None
+        if self._idle:
+            self._sweep = self._loop.call_later(KEPT_IDLE, self._close_idle)
