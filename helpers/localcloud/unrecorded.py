@@ -306,6 +306,16 @@ def compose_sources(most: int) -> str:
     return f"The number of source components provided must be between 1 and {most}."
 
 
+def repository_filter(text: str) -> str:
+    """A filter of repositories by something else than their name."""
+    return f"Unsupported filter: {text}"
+
+
+def repository_order(text: str) -> str:
+    """An order of repositories that is not served."""
+    return f"Unsupported order: {text}"
+
+
 def repository_id() -> str:
     """A repository id that breaks the rule of Artifact Registry's reference."""
     return (

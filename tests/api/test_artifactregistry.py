@@ -287,10 +287,32 @@ def test_what_is_not_served_is_refused_by_name(
         lambda: client.list_files(parent=name),
         lambda: client.list_rules(parent=name),
         lambda: client.list_npm_packages(parent=name),
-        lambda: client.list_repositories(ar.ListRepositoriesRequest(parent=parent, filter="x")),
+        lambda: client.list_packages(ar.ListPackagesRequest(parent=name, filter="x")),
     ):
         with pytest.raises(exceptions.MethodNotImplemented, match="does not serve"):
             refused()
+
+
+def test_repositories_are_chosen_by_name(client: ar.ArtifactRegistryClient, parent: str) -> None:
+    """One finds a repository among many; what is no such filter must not list them all."""
+
+    def listed(**choice: str) -> list[str]:
+        found = client.list_repositories(ar.ListRepositoriesRequest(parent=parent, **choice))
+        return [repository.name.rpartition("/")[2] for repository in found]
+
+    for name in ("apps", "apps-old", "tools"):
+        create(client, parent, name)
+    base = f"{parent}/repositories"
+    assert listed(filter=f'name="{base}/apps"') == ["apps"]
+    assert listed(filter=f'NAME = "{base}/Apps*"') == ["apps", "apps-old"]
+    assert listed(filter=f'name="{base}/*o*"') == ["apps-old", "tools"]
+    assert listed(filter=f'name="{base}/nothing"') == []
+    for text in ("annotations:*", "annotations.a", "annotations.*key:`*.value`"):
+        assert listed(filter=text) == []
+    assert listed(order_by="name asc") == ["apps", "apps-old", "tools"]
+    for choice in ({"filter": "format:DOCKER"}, {"filter": "name"}, {"order_by": "create_time"}):
+        with pytest.raises(exceptions.BadRequest, match="Unsupported"):
+            listed(**choice)
 
 
 def test_the_refusal_of_a_stale_policy_is_googles(cloud: LocalCloud, project: str) -> None:

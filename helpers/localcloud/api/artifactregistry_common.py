@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from google.protobuf.message import Message
 
 from .. import unrecorded
 from ..cloud import Cloud
-from ..errors import GoogleError, unimplemented
+from ..errors import GoogleError, invalid, unimplemented
 from ..registry.references import LOCATIONS
 from . import operations
 
@@ -17,6 +18,9 @@ PROTO = "type.googleapis.com/google.devtools.artifactregistry.v1"
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 
 Document = dict[str, Any]
+
+_NAME = re.compile(r'name\s*=\s*"([^"]*)"', re.IGNORECASE)
+_ANNOTATIONS = re.compile(r"annotations(\.(`[^`]+`|[\w*-]+))?(:(`[^`]+`|[\w*-]+))?")
 
 
 def not_found() -> GoogleError:
@@ -60,3 +64,24 @@ def refuse_choice(request: Any) -> None:
         raise unimplemented(f"the filter {request.filter!r} in Artifact Registry")
     if getattr(request, "order_by", "") not in ("", "name"):
         raise unimplemented(f"the order {request.order_by!r} in Artifact Registry")
+
+
+def chosen_names(request: Any) -> re.Pattern[str]:
+    """The names that a list of repositories is to have. Raises GoogleError.
+
+    ``name="..."`` with ``*`` for any characters:
+    https://docs.cloud.google.com/artifact-registry/docs/reference/rest/v1/projects.locations.repositories/list
+    (2026-11-25). Annotations, which gcloud has filtered by the server (api_lib/artifacts/
+    filter_rewriter.py of gcloud 528), are no field of version 1: no repository has one. Other
+    filters and orders are refused with INVALID_ARGUMENT, on which gcloud filters and sorts itself.
+    """
+    if request.order_by not in ("", "name", "name asc"):
+        raise invalid("order_by", unrecorded.repository_order(request.order_by))
+    if not request.filter:
+        return re.compile("")
+    if _ANNOTATIONS.fullmatch(request.filter.strip()):
+        return re.compile("(?!)")
+    match = _NAME.fullmatch(request.filter.strip())
+    if match is None:
+        raise invalid("filter", unrecorded.repository_filter(request.filter))
+    return re.compile(re.escape(match[1]).replace(r"\*", ".*") + r"\Z", re.IGNORECASE)

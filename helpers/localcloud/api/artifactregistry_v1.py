@@ -22,7 +22,7 @@ from ..registry.references import GCR, LOCATIONS, registry_uri
 from ..registry.repositories import REPOSITORIES
 from . import artifactregistry_images as images
 from . import operations, paging, policies
-from .artifactregistry_common import EMPTY, PROTO, TYPES, canonical, existing, refuse_choice, start
+from .artifactregistry_common import EMPTY, PROTO, TYPES, canonical, chosen_names, existing, start
 from .methods import Api, Call, Method, message_type
 
 CHANGEABLE = ("description", "labels")
@@ -102,15 +102,17 @@ async def get_repository(call: Call, request: Any) -> Message:
 
 
 async def list_repositories(call: Call, request: Any) -> Message:
-    """ListRepositories of a location in order of name; filters are not served."""
-    refuse_choice(request)
+    """ListRepositories of a location in order of name; a filter may leave a page short."""
+    chosen = chosen_names(request)
     parent = canonical(call.cloud, request.parent)
     found, token = paging.page(
         call.cloud.store, REPOSITORIES, f"{parent}/repositories/",
         size=request.page_size, token=request.page_token, default=100, most=1000,
     )  # fmt: skip
     response: Any = message_type(f"{TYPES}.ListRepositoriesResponse")(next_page_token=token)
-    response.repositories.extend(_message(call.cloud, repository) for repository in found)
+    response.repositories.extend(
+        _message(call.cloud, repository) for repository in found if chosen.match(repository["name"])
+    )
     return response
 
 

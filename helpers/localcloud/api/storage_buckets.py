@@ -182,13 +182,25 @@ def change(bucket: Document, asked: Document, now: datetime) -> Document:
         if field in asked:
             changed[field] = _merged(changed.get(field), asked[field])
     _check_types(changed)
-    if changed["storageClass"] not in CLASSES:
-        raise invalid(unrecorded.storage_class(changed["storageClass"]))
+    changed["storageClass"] = storage_class(changed["storageClass"])
     if not (changed.get("lifecycle") or {}).get("rule"):
         changed.pop("lifecycle", None)
     changed["softDeletePolicy"] = _soft_delete(changed["softDeletePolicy"], bucket, now)
     changed["iamConfiguration"] = _iam(changed["iamConfiguration"] or {}, bucket, now)
     return {key: value for key, value in changed.items() if value not in (None, {}, [])}
+
+
+def storage_class(asked: Any) -> str:
+    """The storage class that a caller means, whose case does not count. Raises GoogleError.
+
+    Source: the example ``--default-storage-class=nearline`` of
+    https://docs.cloud.google.com/sdk/gcloud/reference/storage/buckets/create (2026-11-25); gcloud
+    sends the value as it is typed.
+    """
+    name = str(asked).upper()
+    if name not in CLASSES:
+        raise invalid(unrecorded.storage_class(str(asked)))
+    return name
 
 
 def _merged(old: Any, new: Any) -> Any:

@@ -137,9 +137,7 @@ def fields(asked: Document) -> Document:
         if not isinstance(value, (str, type(None))) or any(one < " " for one in value or ""):
             raise invalid(unrecorded.field_type(field))
     if asked.get("storageClass"):
-        if asked["storageClass"] not in storage_buckets.CLASSES:
-            raise invalid(unrecorded.storage_class(str(asked["storageClass"])))
-        chosen["storageClass"] = asked["storageClass"]
+        chosen["storageClass"] = storage_buckets.storage_class(asked["storageClass"])
     if "metadata" in asked:
         metadata = asked["metadata"]
         if metadata is not None and not (
