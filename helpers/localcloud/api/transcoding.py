@@ -70,7 +70,7 @@ def request_message(
     refuse(complaints)
     try:
         json_format.ParseDict(document, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, OverflowError) as error:
         raise GoogleError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
     for variable, value in variables.items():
         target: Any = message
