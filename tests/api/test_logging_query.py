@@ -240,6 +240,7 @@ def test_it_chooses_the_request(query: str) -> None:
         "failed and curl and nothing-of-it",
         "LINE -- failed",
         f'httpRequest.latency>"{"9" * 400}s"',
+        f"severity>={'9' * 5000}",
     ],
 )
 def test_it_leaves_the_request_out(query: str) -> None:

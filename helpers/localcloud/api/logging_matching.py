@@ -260,7 +260,7 @@ def _enum_number(enum: EnumDescriptor) -> Callable[[Any], int | None]:
         if known is not None:
             return int(known.number)
         text = str(value)
-        return int(text) if text.isascii() and text.isdecimal() else None
+        return int(text) if re.fullmatch("[0-9]{1,10}", text) else None
 
     return convert
 

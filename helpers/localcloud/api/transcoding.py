@@ -180,7 +180,7 @@ def is_integer(value: Any) -> bool:
     if isinstance(value, bool):
         return False
     if isinstance(value, str):
-        return value.lstrip("-").isdigit()
+        return re.fullmatch(r"-?[0-9]{1,20}", value) is not None
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
