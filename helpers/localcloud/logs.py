@@ -40,7 +40,8 @@ class Logs:
         if not entry.get("insertId"):
             seconds, count = int(now.timestamp()), next(self._count) % 2**32
             entry["insertId"] = f"{seconds:08x}{now.microsecond:08x}{count:08x}"
-        severity = SEVERITIES.get(entry.get("severity", ""), 0)
+        named = entry.get("severity", "DEFAULT")  # A number if it has no name of its own.
+        severity = named if isinstance(named, int) else SEVERITIES.get(named, 0)
         time = nanoseconds(entry["timestamp"]) or 0
         self._waiting.append(LogEntry(project, time, entry["insertId"], log, severity, entry))
         if self._timer is None:

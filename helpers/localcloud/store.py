@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS log_entry (
 
 Document = dict[str, Any]
 Named = list[tuple[str, Document]]
-Position = tuple[int, str, str]
+Position = tuple[int, str, str, str]
 
 
 class LogEntry(NamedTuple):
@@ -46,8 +46,8 @@ class LogEntry(NamedTuple):
 
     @property
     def position(self) -> Position:
-        """Its place among the entries of a project."""
-        return self.time, self.insert_id, self.log
+        """Its place among the entries of all projects."""
+        return self.time, self.insert_id, self.log, self.project
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class Narrowed:
 
 
 EVERYTHING = Narrowed()
+
+
+def _column(time: int) -> int:
+    """A time as SQLite can hold it: those before 1677 and after 2262 are at its ends."""
+    return min(max(time, -(2**63)), 2**63 - 1)
 
 
 class Store:
@@ -157,7 +162,9 @@ class Store:
         """Writes log entries; one with the time, id and log of an earlier one is the same entry."""
         sql = "INSERT OR IGNORE INTO log_entry VALUES (?, ?, ?, ?, ?, ?)"
         for entry in entries:
-            self._execute(sql, (*entry[:-1], json.dumps(entry.body, separators=(",", ":"))))
+            project, time, insert_id, log, severity, body = entry
+            text = json.dumps(body, separators=(",", ":"))
+            self._execute(sql, (project, _column(time), insert_id, log, severity, text))
 
     def entries(
         self, project: str, which: Narrowed = EVERYTHING
@@ -166,12 +173,16 @@ class Store:
         order = "DESC" if which.descending else "ASC"
         conditions: dict[str, Sequence[object]] = {"project = ?": (project,)}
         if which.since is not None:
-            conditions["time >= ?"] = (which.since,)
+            conditions["time >= ?"] = (_column(which.since),)
         if which.until is not None:
-            conditions["time <= ?"] = (which.until,)
+            conditions["time <= ?"] = (_column(which.until),)
         if which.after is not None:
             sign = "<" if which.descending else ">"
-            conditions[f"(time, insert_id, log) {sign} (?, ?, ?)"] = which.after
+            time, *rest = which.after
+            conditions[f"(time, insert_id, log, project) {sign} (?, ?, ?, ?)"] = (
+                _column(time),
+                *rest,
+            )
         if which.log:
             conditions["log = ? COLLATE NOCASE"] = (which.log,)
         if which.severity:

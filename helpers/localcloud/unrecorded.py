@@ -492,6 +492,11 @@ def regional_host(location: str) -> str:
     return f"Namespaced resources are served at LOCATION-run.googleapis.com, not at {location}."
 
 
+def one_of(known: tuple[str, ...]) -> str:
+    """A value of an enumeration that a field of Cloud Run cannot have."""
+    return f"must be one of {', '.join(known)}."
+
+
 def traffic_target() -> str:
-    """A traffic target of Run v1 for no revision."""
-    return "must have a revisionName, or latestRevision true."
+    """A traffic target of Run v1 for no revision, or for two."""
+    return "must have a revisionName or latestRevision true, and not both."

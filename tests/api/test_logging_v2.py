@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import logging
 from collections.abc import Iterator
@@ -56,6 +57,10 @@ def write(call: Caller, project: str, *texts: str, log: str = "app", **body: Any
     )
 
 
+def token_of(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
 BROKEN = 'resource.labels.revision_name="for-logging-broken"'
 
 
@@ -96,6 +101,7 @@ PRINTED = (
     '{"httpRequest": "GET", "logging.googleapis.com/insertId": 7, "message": "odd"}',
     '{"httpRequest": {"latency": "soon"}, "message": "odder"}',
     '{"deep": ' + "[" * 200 + "]" * 200 + "}",
+    '{"many": ' + "9" * 400 + "}",
     '{"number": NaN}',
     '{"half": "\\ud800"}',
     "[1, 2]",
@@ -115,7 +121,7 @@ def test_whatever_an_app_prints_can_be_read(cloud: LocalCloud, call: Caller) -> 
     service.delete(name)
     query = 'resource.labels.revision_name="for-printing-odd" log_id("run.googleapis.com/stdout")'
     found = eventually(lambda: entries(call, query), lambda found: len(found) == len(PRINTED))
-    told, traced, request, odd, odder, deep, *texts = found
+    told, traced, request, odd, odder, deep, many, *texts = found
     assert (told["textPayload"], told["severity"], told["labels"]["a"]) == ("told", "NOTICE", "1")
     assert traced["trace"] == "projects/p/traces/t"
     assert traced["jsonPayload"] == {"message": "traced", "n": 1}
@@ -126,7 +132,7 @@ def test_whatever_an_app_prints_can_be_read(cloud: LocalCloud, call: Caller) -> 
         "message": "odd",
     }
     assert "odder" in odder["textPayload"] and "soon" in odder["textPayload"]
-    assert "[[[[" in deep["textPayload"]
+    assert "[[[[" in deep["textPayload"] and "9999" in many["textPayload"]
     assert tuple(entry["textPayload"] for entry in texts) == PRINTED[-4:]
 
 
@@ -239,6 +245,38 @@ def test_the_logs_of_a_project_are_listed_and_deleted(call: Caller, project: str
     assert found["textPayload"] == "again"
 
 
+@pytest.mark.parametrize("year", ["0001", "2300", "9999"])
+def test_an_entry_of_any_year_is_found(call: Caller, project: str, year: str) -> None:
+    """A broken clock must not take the others' lines with it."""
+    write(call, project, entries=[{"textPayload": "odd", "timestamp": f"{year}-01-01T00:00:00Z"}])
+    first, last = 'timestamp>="0001-01-01T00:00:00Z"', 'timestamp<="9999-12-31T00:00:00Z"'
+    (found,) = entries(call, f"{first} {last}", project)
+    assert found["timestamp"] == f"{year}-01-01T00:00:00Z"
+    assert entries(call, f'timestamp="{year}-01-01T00:00:01Z"', project) == []
+
+
+def test_a_severity_without_a_name_has_its_place(call: Caller, project: str) -> None:
+    """LogSeverity is an open enumeration: there is room between ERROR and CRITICAL."""
+    write(call, project, entries=[{"textPayload": "between", "severity": 550}])
+    assert len(entries(call, "severity>=ERROR", project)) == 1
+    assert entries(call, "severity>=CRITICAL", project) == []
+
+
+def test_the_same_entry_in_two_projects_is_on_both_pages(call: Caller, project: str) -> None:
+    """Where a page ends with it, the other one is not lost."""
+    same = {"textPayload": project, "insertId": project, "timestamp": "2026-01-01T00:00:00Z"}
+    names = [f"projects/{project}", "projects/hands-on"]
+    for name in names:
+        write(call, name.removeprefix("projects/"), entries=[same])
+    body = {"resourceNames": names, "filter": f'insertId="{project}"', "pageSize": 1}
+    for order in ("timestamp asc", "timestamp desc"):
+        first = call("POST", "v2/entries:list", body | {"orderBy": order})
+        token = {"pageToken": first["nextPageToken"]}
+        second = call("POST", "v2/entries:list", body | {"orderBy": order} | token)
+        found = [entry["logName"] for page in (first, second) for entry in page["entries"]]
+        assert sorted(found) == sorted(f"{name}/logs/app" for name in names)
+
+
 def test_several_projects_are_one_stream(call: Caller, project: str) -> None:
     """One search over staging and production."""
     write(call, project, "here")
@@ -269,6 +307,8 @@ def test_several_projects_are_one_stream(call: Caller, project: str) -> None:
         ({"orderBy": "insertId"}, 400, "timestamp desc"),
         ({"pageToken": "x"}, 400, "page token"),
         ({"pageToken": "WzEsMl0"}, 400, "page token"),
+        ({"pageToken": token_of('[1e999, "a", "b", "c"]')}, 400, "page token"),
+        ({"pageToken": token_of(r'[1, "\ud800", "b", "c"]')}, 400, "page token"),
         ({"pageSize": -1}, 400, "page size"),
         ({"pageSize": 1001}, 400, "page size"),
         ({"resourceNames": ["projects/no-such-project"]}, 403, "no-such-project"),
@@ -292,6 +332,7 @@ def test_what_is_not_understood_is_refused(
         ({"logName": "folders/1/logs/app"}, 501, "folders/1"),
         ({"resource": {}}, 400, "monitored resource"),
         ({"entries": [{"severity": "LOUD"}]}, 400, "severity"),
+        ({"entries": [{"jsonPayload": {"n": 10**400}}]}, 400, "Invalid JSON payload"),
     ],
 )
 def test_what_cannot_be_written_is_refused(

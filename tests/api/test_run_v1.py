@@ -176,6 +176,43 @@ def test_neither_version_loses_what_the_other_says(run: Caller, project: str) ->
     assert again.template == service.template
 
 
+def test_an_own_start_up_probe_is_kept_beside_the_old_label(run: Caller, project: str) -> None:
+    """``gcloud run services describe --format export``, an edit, ``services replace``."""
+    path = f"{KNATIVE}/{project}/services/hello"
+    run("POST", f"{KNATIVE}/{project}/services", manifest(ports=[{"containerPort": 8081}]))
+    read = run("GET", path)
+    (container,) = read["spec"]["template"]["spec"]["containers"]
+    container["ports"] = [{"containerPort": 8080}]
+    changed = run("PUT", path, read, dryRun="all")["spec"]["template"]
+    assert changed["metadata"]["labels"] == {"run.googleapis.com/startupProbeType": "Default"}
+    (probe,) = [each["startupProbe"] for each in changed["spec"]["containers"]]
+    assert probe["tcpSocket"] == {"port": 8080}
+
+    container["startupProbe"] = {"tcpSocket": {"port": 8080}, "failureThreshold": 5}
+    changed = run("PUT", path, read, dryRun="all")["spec"]["template"]
+    assert "labels" not in changed["metadata"]
+    (probe,) = [each["startupProbe"] for each in changed["spec"]["containers"]]
+    assert probe["failureThreshold"] == 5
+
+
+def test_what_is_nought_is_what_is_left_out(run: Caller, project: str) -> None:
+    """Generators write every field; a period of 0 seconds would be a probe without a pause."""
+    noughts = {"periodSeconds": 0, "timeoutSeconds": 0, "failureThreshold": 0,
+               "successThreshold": 0, "tcpSocket": {"port": 0, "host": ""}}  # fmt: skip
+    made = run("POST", f"{KNATIVE}/{project}/services", manifest(startupProbe=noughts))
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    defaults = {"periodSeconds": 10, "timeoutSeconds": 1, "failureThreshold": 3}
+    assert container["startupProbe"] == defaults | {"tcpSocket": {"port": 8080}}
+
+
+def test_only_googles_own_domains_are_hidden_from_version_2(run: Caller, project: str) -> None:
+    """A label that version 2 does not show can neither be found nor kept by who uses it."""
+    body = about(labels={"serving.knative.dev/x": "1", "myknative.dev/x": "2"})
+    run("POST", f"{KNATIVE}/{project}/services", body)
+    name = f"projects/{project}/locations/{REGION}/services/hello"
+    assert dict(run_v2.ServicesClient().get_service(name=name).labels) == {"myknative.dev/x": "2"}
+
+
 def test_lists_are_selected_and_cut(run: Caller, project: str) -> None:
     """Tools page through lists and select by label; a whole list instead would be wrong data."""
     path = f"{KNATIVE}/{project}/services"
@@ -197,6 +234,7 @@ def test_lists_are_selected_and_cut(run: Caller, project: str) -> None:
     found = everywhere("GET", f"v1/projects/{project}/locations/-/services")["items"]
     assert [item["metadata"]["name"] for item in found] == ["a", "b", "c"]
     run("GET", path, status=400, limit="x")
+    run("GET", path, status=400, limit="9" * 5000)
     run("GET", path, status=400, labelSelector="a in b")
     run("GET", path, status=501, watch="true")
 
@@ -224,6 +262,12 @@ def about(**fields: Any) -> dict[str, Any]:
 def of_template(**fields: Any) -> dict[str, Any]:
     body = manifest()
     body["spec"]["template"]["metadata"] = fields
+    return body
+
+
+def of_spec(**fields: Any) -> dict[str, Any]:
+    body = manifest()
+    body["spec"]["template"]["spec"] |= fields
     return body
 
 
@@ -260,6 +304,14 @@ WRONG: list[tuple[Any, str, str]] = [
     (manifest() | {"spec": {}}, "spec.template", "required field not present"),
     (manifest() | {"spec": manifest()["spec"] | {"traffic": [{"percent": 100}]}},
      "spec.traffic[0]", "revisionName"),
+    (manifest() | {"spec": manifest()["spec"] | {"traffic": [
+        {"percent": 100, "latestRevision": True, "revisionName": "hello-1"}]}},
+     "spec.traffic[0]", "not both"),
+    (of_spec(containerConcurrency="²"), f"service.{SPEC}.container_concurrency", "(TYPE_INT32)"),
+    (of_spec(containerConcurrency="--5"), f"service.{SPEC}.container_concurrency", "(TYPE_INT32)"),
+    (of_spec(timeoutSeconds="9" * 5000), f"service.{SPEC}.timeout_seconds", "(TYPE_INT32)"),
+    (about(annotations={"run.googleapis.com/custom-audiences": r'["\ud800"]'}),
+     "metadata.annotations[run.googleapis.com/custom-audiences]", "is not a value"),
 ]  # fmt: skip
 
 

@@ -37,6 +37,10 @@ FIRST = "service.template.containers[0]"
 HALF = {"percent": 50, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"}
 NO_REVISION = {"percent": 100, "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"}
 WRONG: list[tuple[Any, str, str]] = [
+    (container() | {"launchStage": "EARLY_ACCESS"}, "service.launch_stage", "ALPHA, BETA, GA"),
+    (container() | {"scaling": {"scalingMode": 7}}, "service.scaling.scaling_mode", "AUTOMATIC"),
+    (container() | {"traffic": [{"percent": 100}]}, "service.traffic[0].type", "must be one of"),
+    (in_template(executionEnvironment=7), "service.template.execution_environment", "GEN2"),
     ({"nosuch": 1}, "service", "Cannot find field"),
     ({"labels": "x"}, "service.labels", "Invalid value at 'service.labels'"),
     ({}, "service.template", "required field not present."),

@@ -75,9 +75,10 @@ def _position(token: str) -> Position | None:
     if not token:
         return None
     try:
-        time, insert_id, log = json.loads(paging.decode(token))
-        return int(time), str(insert_id), str(log)
-    except (ValueError, TypeError):
+        time, *rest = json.loads(paging.decode(token))
+        insert_id, log, project = (str(each).encode().decode() for each in rest)
+        return int(time), insert_id, log, project
+    except (ValueError, TypeError, OverflowError):
         raise invalid("page_token", unrecorded.page_token()) from None
 
 
@@ -91,9 +92,9 @@ def _message(entry: LogEntry) -> Message:
     kind = message_type(f"{TYPES}.LogEntry")
     try:
         return json_format.ParseDict(shown, kind())
-    except json_format.ParseError:
-        # What an app printed as its own httpRequest or as deep JSON may be more than a message
-        # can hold. It is not lost.
+    except (json_format.ParseError, OverflowError):
+        # What an app printed as its own httpRequest, as deep JSON or as a number of many digits may
+        # be more than a message can hold. It is not lost.
         sure = ("logName", "insertId", "timestamp", "receiveTimestamp", "resource", "severity")
         kept = {key: value for key, value in shown.items() if key in sure}
         rest = {key: value for key, value in shown.items() if key not in sure}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -61,6 +62,6 @@ def _wrong_type(field: str, kind: str, value: Any) -> GoogleError:
 def page_size(request: web.BaseRequest) -> int:
     """The parameter ``pageSize``, 0 if it is missing. Raises GoogleError if it is no number."""
     value = request.query.get("pageSize", "0")
-    if not value.isascii() or not value.isdecimal():
+    if not re.fullmatch("[0-9]{1,10}", value):
         raise invalid("page_size", unrecorded.page_size())
     return int(value)

@@ -10,13 +10,14 @@ from typing import Any
 
 Document = dict[str, Any]
 
-_DOMAINS = ("run.googleapis.com", "knative.dev", "cloud.googleapis.com")
+_DOMAINS = (".run.googleapis.com", ".knative.dev", ".cloud.googleapis.com")
 _MAPS = ("labels", "annotations")
 
 
 def is_system(key: str) -> bool:
     """Whether a label or annotation is one of Google's or Knative's own."""
-    return "/" in key and key.partition("/")[0].endswith(_DOMAINS)
+    domain, slash, _ = key.partition("/")
+    return bool(slash) and f".{domain}".endswith(_DOMAINS)
 
 
 def without_system(document: Document) -> Document:

@@ -60,6 +60,7 @@ def _text(key: str, *field: str) -> Annotation:
 def _list(key: str, kind: type, *field: str) -> Annotation:
     def read(text: str) -> list[Any]:
         items = json.loads(text)
+        json.dumps(items, ensure_ascii=False).encode()  # A lone surrogate could never be shown.
         if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
             raise ValueError(text)
         return items

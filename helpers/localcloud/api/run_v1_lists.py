@@ -72,7 +72,7 @@ def answer(
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdecimal():
+    if not re.fullmatch("[0-9]{1,19}", text):
         raise invalid("limit", unrecorded.list_limit(text))
     return min(int(text) or MOST, MOST)
 

@@ -67,13 +67,11 @@ def _keep_metadata(desired: Document, about: Document, kind: str, place: str, ch
 def _target_to_v2(target: Document, place: str, check: Check) -> Document:
     if target.get("configurationName"):
         raise unimplemented("TrafficTarget.configurationName")
-    wanted: Document = {"type": REVISION}
-    if target.get("latestRevision"):
-        wanted["type"] = LATEST
-    elif target.get("revisionName"):
-        wanted["revision"] = target["revisionName"]
-    else:
+    if bool(target.get("latestRevision")) == bool(target.get("revisionName")):
         raise check.refuse(place, unrecorded.traffic_target())
+    wanted: Document = {"type": LATEST}
+    if target.get("revisionName"):
+        wanted = {"type": REVISION, "revision": target["revisionName"]}
     for field in ("percent", "tag"):
         if target.get(field):
             wanted[field] = target[field]
@@ -120,8 +118,11 @@ def _container_to_v2(container: Document, default_start: bool) -> Document:
     if container.get("ports"):
         wanted["ports"] = [_port_to_v2(each) for each in container["ports"]]
     for field in ("startupProbe", "livenessProbe", "readinessProbe"):
-        if container.get(field) and not (field == "startupProbe" and default_start):
-            wanted[field] = _probe_to_v2(container[field])
+        probe = container.get(field, {})
+        # Cloud Run's own, of the port that there was when it was read.
+        default = default_probe(probe.get("tcpSocket", {}).get("port"))
+        if probe and not (field == "startupProbe" and default_start and probe == default):
+            wanted[field] = _probe_to_v2(probe)
     return wanted
 
 
@@ -141,13 +142,18 @@ def _port_to_v2(port: Document) -> Document:
 def _probe_to_v2(probe: Document) -> Document:
     if probe.get("exec"):
         raise unimplemented("Probe.exec")
-    if probe.get("successThreshold", 1) != 1:
+    if probe.get("successThreshold", 0) not in (0, 1):
         raise unimplemented("Probe.successThreshold other than 1")
-    wanted = {field: value for field, value in probe.items() if field != "successThreshold"}
+    actions = ("httpGet", "tcpSocket", "grpc")
+    # A number that is 0 and a text that is empty are the same as none.
+    wanted = {field: value for field, value in probe.items() if value or field in actions}
+    wanted.pop("successThreshold", None)
     for action in ("httpGet", "tcpSocket"):
         for field in ("host", "scheme"):
             if wanted.get(action, {}).get(field):
                 raise unimplemented(f"Probe.{action}.{field}")
+        if action in wanted:
+            wanted[action] = {field: value for field, value in wanted[action].items() if value}
     return wanted
 
 

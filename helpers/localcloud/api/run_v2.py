@@ -87,7 +87,7 @@ async def get_service(call: Call, request: Any) -> Message:
 
 
 async def list_services(call: Call, request: Any) -> Message:
-    """ListServices; ``-`` stands for every location."""
+    """ListServices of one location."""
     response: Any = message_type(f"{TYPES}.ListServicesResponse")()
     prefix = _prefix(call.cloud, request.parent) + "services/"
     found, response.next_page_token = _page(call.cloud, SERVICES, prefix, request)

@@ -26,6 +26,13 @@ CONTAINER_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 RESERVED_ENV = {"PORT", "K_SERVICE", "K_REVISION", "K_CONFIGURATION"}
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 MAX_TIMEOUT = 3600
+LAUNCH_STAGES = ("ALPHA", "BETA", "GA")
+"""Those that Cloud Run supports.
+
+Source: https://github.com/googleapis/googleapis/blob/master/google/cloud/run/v2/service.proto
+(2026-08-22)
+"""
+EXECUTION_ENVIRONMENTS = ("EXECUTION_ENVIRONMENT_GEN1", "EXECUTION_ENVIRONMENT_GEN2")
 
 NOT_SERVED_IN_TEMPLATE = (
     "vpcAccess", "volumes", "encryptionKey", "serviceMesh", "sessionAffinity", "nodeSelector",
@@ -70,12 +77,18 @@ class Check:
                 raise unimplemented(f"Service.{field}")
         if service.get("ingress", "INGRESS_TRAFFIC_ALL") != "INGRESS_TRAFFIC_ALL":
             raise unimplemented(f"Service.ingress {service['ingress']}")
+        self._one_of("service.launch_stage", service.get("launchStage", "GA"), LAUNCH_STAGES)
         self._labels("service", service)
         if "template" not in service:
             raise self.refuse("service.template", "required field not present.")
         self._template(service["template"])
         self._traffic(service.get("traffic", []))
         self._scaling("service.scaling", service.get("scaling", {}))
+
+    def _one_of(self, place: str, value: str | int, known: tuple[str, ...]) -> None:
+        """Refuses the other values of an enumeration, and numbers that it has no name for."""
+        if value not in known:
+            raise self.refuse(place, unrecorded.one_of(known))
 
     def _labels(self, place: str, holder: Document) -> None:
         for kind in ("labels", "annotations"):
@@ -87,6 +100,9 @@ class Check:
         for field in NOT_SERVED_IN_TEMPLATE:
             if template.get(field):
                 raise unimplemented(f"RevisionTemplate.{field}")
+        if "executionEnvironment" in template:
+            place = "service.template.execution_environment"
+            self._one_of(place, template["executionEnvironment"], EXECUTION_ENVIRONMENTS)
         self._labels("service.template", template)
         self._scaling("service.template.scaling", template.get("scaling", {}))
         concurrency = template.get("maxInstanceRequestConcurrency", 0)
@@ -208,10 +224,10 @@ class Check:
             raise unimplemented("a start-up probe on another port than the container's")
 
     def _scaling(self, place: str, scaling: Document) -> None:
-        if scaling.get("scalingMode", "AUTOMATIC") == "MANUAL" or scaling.get(
-            "manualInstanceCount"
-        ):
+        mode = scaling.get("scalingMode", "AUTOMATIC")
+        if mode == "MANUAL" or scaling.get("manualInstanceCount"):
             raise unimplemented("manual scaling")
+        self._one_of(f"{place}.scaling_mode", mode, ("AUTOMATIC",))
         low, high = scaling.get("minInstanceCount", 0), scaling.get("maxInstanceCount", 0)
         if low < 0:
             raise self.refuse(
@@ -234,6 +250,7 @@ class Check:
                     f"{place}.revision",
                     f"must be specified if and only if traffic type is {REVISION}.",
                 )
+            self._one_of(f"{place}.type", target.get("type", ""), (LATEST, REVISION))
             tag = target.get("tag", "")
             if tag in tags:
                 raise self.refuse("service.traffic", f"may not contain a duplicate tag: {tag}")

@@ -70,7 +70,7 @@ def request_message(
     refuse(complaints)
     try:
         json_format.ParseDict(document, message)
-    except json_format.ParseError as error:
+    except (json_format.ParseError, OverflowError) as error:
         raise GoogleError("INVALID_ARGUMENT", f"Invalid JSON payload received. {error}") from error
     for variable, value in variables.items():
         target: Any = message
@@ -180,7 +180,7 @@ def is_integer(value: Any) -> bool:
     if isinstance(value, bool):
         return False
     if isinstance(value, str):
-        return value.lstrip("-").isdigit()
+        return re.fullmatch(r"-?[0-9]{1,20}", value) is not None
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
