@@ -167,8 +167,10 @@ class Pool:
         """Takes a place at the instance with the fewest requests."""
         free: Instance | None = None
         for instance in self._ready:
-            if instance.requests < self.revision.concurrency and (
-                free is None or instance.requests < free.requests
+            if (
+                instance.requests < self.revision.concurrency
+                and (free is None or instance.requests < free.requests)
+                and instance.may_serve
             ):
                 free = instance
         if free is not None:
@@ -183,7 +185,8 @@ class Pool:
         wanted = ceil(demand / max(1.0, revision.concurrency * TARGET))
         if not self._draining:
             wanted = max(wanted, revision.min_instances)
-        for _ in range(min(wanted, revision.max_instances) - self._count):
+        resting = sum(not instance.may_serve for instance in self._ready)
+        for _ in range(min(wanted + resting, revision.max_instances) - self._count):
             self._starting += 1
             self._in_background(self._launch_counted(reason))
 
@@ -204,7 +207,9 @@ class Pool:
         began = loop.time()
         try:
             instance = Instance(
-                self.revision, self.journal, self._clock.time(), lambda: self._lost(instance)
+                *(self.revision, self.journal, self._clock),
+                on_end=lambda: self._lost(instance),
+                on_ready=self._hand_out,
             )
             self.journal.system(instance.id, "INFO", f"Starting new instance. Reason: {reason}")
             await instance.start(self._engine, self._around(self.revision, instance.id))
