@@ -424,7 +424,7 @@ mkdir /var/log/nginx
 echo one > /var/log/nginx/error.log
 ln -s /etc/passwd /var/log/link
 echo "last words" > /var/log/app.log
-read line < /dev/null
+sleep 0.2
 printf two >> /var/log/nginx/error.log
 """
 

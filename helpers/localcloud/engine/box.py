@@ -40,7 +40,7 @@ class SandboxFault(RuntimeError):
 
 
 class Box:
-    """A container and its holder, to be started once. ``logs`` is its folder of log files."""
+    """A container and its holder, to be started once."""
 
     def __init__(
         self,
@@ -48,7 +48,6 @@ class Box:
         port: int = 0,
         reach: Mapping[Address, Accept] = MappingProxyType({}),
         datagrams: Mapping[Address, Answer] = MappingProxyType({}),
-        logs: str = "",
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[Exit] = self._loop.create_future()
@@ -56,7 +55,6 @@ class Box:
         self._reach = reach
         self._datagrams = datagrams
         self._lines = Lines(on_output)
-        self._logs = logs
         self._files: LogFiles | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._control, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
@@ -157,6 +155,9 @@ class Box:
             self._hang_up()
             return False
         message = json.loads(data)
+        if "started" in message:
+            self._has_started(message["started"], descriptors)
+            return True
         passed = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         if "listeners" in message:
             self._listeners = passed
@@ -171,17 +172,18 @@ class Box:
         elif "sockets" in message:
             self._pool += passed
             self._answer_waiters()
-        elif "started" in message:
-            self._first = message["started"]
-            self._lines.release()
-            if self._logs:
-                self._files = LogFiles(self._first, self._logs, self._lines.take)
-                self._follow()
-            if not self._started.done():
-                self._started.set_result(None)
         else:
             self._end = message
         return True
+
+    def _has_started(self, first: int, logs: list[int]) -> None:
+        self._first = first
+        self._lines.release()
+        if logs:
+            self._files = LogFiles(logs[0], self._lines.take)
+            self._follow()
+        if not self._started.done():
+            self._started.set_result(None)
 
     def _follow(self) -> None:
         """Reads the log files now, and then again and again."""

@@ -18,38 +18,26 @@ FOLDER_FLAGS = READ_FLAGS | os.O_DIRECTORY
 
 
 class LogFiles:
-    """The files below ``path``, a place in the root of a container's ``first`` process.
+    """The files below an open folder, which is closed at the end.
 
     ``take`` gets a file's name, as the container knows it below FOLDER, and what it was given.
-    No symbolic link is followed: it could lead to this machine's files. What is there is held, so
-    that it can be read once more when the container has ended.
+    No symbolic link is followed: it could lead to this machine's files. As long as the folder is
+    open, what is there can be read after the container's end.
     """
 
-    def __init__(self, first: int, path: str, take: Callable[[str, bytes], None]) -> None:
+    def __init__(self, folder: int, take: Callable[[str, bytes], None]) -> None:
+        self._folder = folder
         self._take = take
         self._read: dict[str, tuple[int, int]] = {}
-        self._folder: int | None = None
-        with contextlib.suppress(OSError):
-            folder = os.open(f"/proc/{first}/root", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            for name in path.strip("/").split("/"):
-                try:
-                    below = os.open(name, FOLDER_FLAGS, dir_fd=folder)
-                finally:
-                    os.close(folder)
-                folder = below
-            self._folder = folder
 
     def read(self) -> None:
         """Hands over what is new."""
-        if self._folder is not None:
-            self._look(self._folder, FOLDER)
+        self._look(self._folder, FOLDER)
 
     def close(self) -> None:
         """Reads for the last time and lets go."""
         self.read()
-        if self._folder is not None:
-            os.close(self._folder)
-            self._folder = None
+        os.close(self._folder)
 
     def _look(self, folder: int, path: str) -> None:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:

@@ -81,11 +81,12 @@ class Sandbox:
             *order["arguments"],
             *("--cap-drop", "ALL"),
         ]
+        order["logs"] = logs
         order["memory"] = spec.memory
         order["network"] = True
         order["addresses"] = [(str(IPv4Address(host)), port) for host, port in spec.reach]
         order["datagrams"] = [(str(IPv4Address(host)), port) for host, port in spec.datagrams]
-        box = self._remembered(Box(spec.on_output, spec.port, spec.reach, spec.datagrams, logs))
+        box = self._remembered(Box(spec.on_output, spec.port, spec.reach, spec.datagrams))
         await box.start(order)
         return box
 
@@ -156,6 +157,7 @@ class Sandbox:
             ],
             "argv": [program, *command.argv[1:]],
             "files": mounts.files,
+            "logs": "",
             "memory": 0,
             "name": f"localcloud-{secrets.token_hex(8)}",
             "addresses": [],
