@@ -168,6 +168,7 @@ def test_an_instance_that_is_not_ready_gets_no_requests_until_it_is(tmp_path: Pa
             assert any(text.startswith("READINESS HTTP probe failed") for text in cloud.texts())
             await cloud.get("/ill?1")
             await cloud.clock.advance(3 * PERIOD)
+            cloud.door.limits.pending = 100
             late = ask(cloud, "/revision")
             for process in cloud.processes.running:
                 reader, writer = await asyncio.open_connection(sock=await process.connect())
@@ -182,5 +183,24 @@ def test_an_instance_that_is_not_ready_gets_no_requests_until_it_is(tmp_path: Pa
             assert first.id in [view.id for view in cloud.door.instances(revision)]
             assert not waiting.done()
             waiting.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_request_waits_for_an_instance_by_the_clouds_clock(tmp_path: Path) -> None:
+    """Ten seconds of waiting for 429 are ten of the reader's, unless the clock is moved."""
+
+    async def scenario() -> None:
+        async with world(tmp_path) as cloud:
+            revision = await cloud.serve(cloud.revision(max_instances=1, concurrency=1))
+            first = ask(cloud)
+            await until(lambda: [view.requests for view in cloud.door.instances(revision)] == [1])
+            second = ask(cloud, "/revision")
+            while not second.done():
+                await cloud.clock.advance(PERIOD)
+                await asyncio.sleep(0.01)
+            assert (await second).status == 429
+            assert not first.done()
+            first.cancel()
 
     asyncio.run(scenario())

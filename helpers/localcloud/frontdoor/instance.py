@@ -13,7 +13,7 @@ from ..unrecorded import cannot_run
 from .health import Health
 from .journal import Journal
 from .model import RevisionSpec, StartFailed, Surroundings
-from .probe import end_line, not_executed, until_ready
+from .probe import end_line, memory_line, not_executed, until_ready
 from .upstream import Upstream
 
 KEPT_IDLE = 1.0
@@ -25,8 +25,6 @@ KNOWN_SOON = 0.5
 
 SAMPLED_EVERY = 10.0
 """Seconds between two sampled traces: https://docs.cloud.google.com/run/docs/trace (2026-11-24)."""
-
-MEBIBYTE = 1024 * 1024
 
 
 class Instance:
@@ -178,13 +176,7 @@ class Instance:
         if not self.stopping:
             end = exited.result()
             if end.out_of_memory:
-                limit = self.revision.memory // MEBIBYTE
-                self._system(
-                    "ERROR",
-                    f"Memory limit of {limit} MiB exceeded with {limit} MiB used. Consider"
-                    " increasing the memory limit, see"
-                    " https://cloud.google.com/run/docs/configuring/memory-limits",
-                )
+                self._system("ERROR", memory_line(self.revision))
             self._journal.system(self.id, "WARNING", end_line(end), container=True)
         self._on_end()
 

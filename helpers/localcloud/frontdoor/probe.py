@@ -18,6 +18,8 @@ FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.025
 """Seconds between two tries to connect: short, because a first request is waiting for this."""
 
+MEBIBYTE = 1024 * 1024
+
 REAL_TIME = 5.0
 """Real seconds that a process is given before its start-up probe's time is up.
 
@@ -48,6 +50,8 @@ async def until_ready(container: Container, revision: RevisionSpec, clock: Clock
         await asyncio.wait((probing, container.exited), return_when=asyncio.FIRST_COMPLETED)
         if not probing.done():
             end = container.exited.result()
+            if end.out_of_memory:
+                say("ERROR", memory_line(revision))
             say("WARNING", end_line(end))
             say("ERROR", failed("STARTUP", revision, probe, 1, NOT_STARTED + GONE))
             raise StartFailed(f"the container ended with {end.code} before it listened")
@@ -75,6 +79,15 @@ def end_line(end: Exit) -> str:
     if end.code > 128:
         return f"Container terminated on signal {end.code - 128}."
     return f"Container called exit({end.code})."
+
+
+def memory_line(revision: RevisionSpec) -> str:
+    """What the system log says of a container that took more memory than it may."""
+    limit = revision.memory // MEBIBYTE
+    return (
+        f"Memory limit of {limit} MiB exceeded with {limit} MiB used. Consider increasing the"
+        " memory limit, see https://cloud.google.com/run/docs/configuring/memory-limits"
+    )
 
 
 def succeeded(kind: str, revision: RevisionSpec, probe: Probe, count: int) -> str:
