@@ -12,7 +12,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 # What .venv was made from; kept in it, and compared before each use.
 MADE_FROM := { pwd -P; cat requirements.lock pyproject.toml; }
 
-.PHONY: run test lab figures refresh lock lint setup-ci clean venv
+.PHONY: run test lab figures refresh docs lock lint setup-ci clean venv
 .DEFAULT_GOAL := run
 
 run: venv
@@ -31,6 +31,9 @@ figures: venv
 
 refresh: venv
 	@$(RUN) -m helpers.course refresh $(ARGS)
+
+docs: venv
+	@$(RUN) .ci/compatibility.py > docs/compatibility.md
 
 lint: venv
 	@$(RUN) -m ruff check .

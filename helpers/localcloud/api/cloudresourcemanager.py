@@ -88,11 +88,6 @@ async def search_v3(call: Call, request: web.BaseRequest) -> web.Response:
     return _listed([_v3(call, project) for project in found], token)
 
 
-async def list_v3(call: Call, request: web.BaseRequest) -> web.Response:
-    """projects.list under a parent; there is no parent here."""
-    raise unimplemented("organizations and folders, the only parents of a project")
-
-
 def _listed(projects: list[Document], token: str) -> web.Response:
     answer: Document = {"projects": projects, "nextPageToken": token}
     return json_response({key: value for key, value in answer.items() if value})
@@ -263,7 +258,6 @@ API = Api(
         Route("GET", "/v1/projects/{project}", get_v1),
         Route("GET", "/v1/operations/{operation}", get_operation),
         *_policy_routes("v1"),
-        Route("GET", "/v3/projects", list_v3),
         Route("GET", "/v3/projects:search", search_v3),
         Route("POST", "/v3/projects", create_v3),
         Route("GET", "/v3/projects/{project}", get_v3),

@@ -72,7 +72,7 @@ def examples(outcome: str = "") -> list[Example]:
     """The examples of the table, or those of one class."""
     found = []
     for command in TABLE["command"]:
-        for row in command.get("example", []):
+        for row in command["example"]:
             fields = dict(row)
             found.append(Example(command["name"], outcome=fields.pop("class"), **fields))
     return [example for example in found if outcome in ("", example.outcome)]
@@ -84,7 +84,8 @@ def examples(outcome: str = "") -> list[Example]:
 def printed(folder: Path) -> dict[str, list[str]]:
     """The examples in the help of each command of the table, written by gcloud into a folder.
 
-    One process writes all of it: ``--help`` of every command would take a minute.
+    One process writes all of it: ``--help`` of every command would take a minute. A command whose
+    help has no example stands for itself.
     """
     dotted = ["gcloud." + name.replace(" ", ".") for name in commands()]
     subprocess.run(
@@ -93,10 +94,11 @@ def printed(folder: Path) -> dict[str, list[str]]:
         capture_output=True,
         timeout=PATIENCE,
     )
-    return {
-        name: list(_examples((folder / name.replace(" ", "/")).read_text(encoding="utf-8")))
-        for name in commands()
-    }
+    found = {}
+    for name in commands():
+        text = (folder / name.replace(" ", "/")).read_text(encoding="utf-8")
+        found[name] = list(_examples(text)) or [f"gcloud {name}"]
+    return found
 
 
 def _examples(help_text: str) -> Iterator[str]:
