@@ -37,11 +37,6 @@ def revision_in_use(name: str) -> str:
     return f"Revision '{name}' is the latest one or has traffic and cannot be deleted."
 
 
-def revision_exists(name: str) -> str:
-    """A template that asks for a revision name which is taken by another template."""
-    return f"Revision named '{name}' with different configuration already exists."
-
-
 def traffic_without_revision(name: str) -> str:
     """A traffic target whose revision does not exist."""
     return f"Revision '{name}' in the traffic targets was not found."

@@ -247,6 +247,15 @@ WRONG: list[tuple[Any, str, str]] = [
     (of_template(annotations={"autoscaling.knative.dev/minScale": "3",
                               "autoscaling.knative.dev/maxScale": "2"}),
      "spec.template.metadata.annotations[autoscaling.knative.dev/maxScale]", "min_instance_count"),
+    (of_template(annotations={"autoscaling.knative.dev/maxScale": "9" * 20}),
+     "spec.template.metadata.annotations[autoscaling.knative.dev/maxScale]", "is not a value"),
+    (about(annotations={"run.googleapis.com/custom-audiences": "[1]"}),
+     "metadata.annotations[run.googleapis.com/custom-audiences]", "'[1]' is not a value"),
+    (about(annotations={"run.googleapis.com/launch-stage": "SOON"}),
+     "metadata.annotations[run.googleapis.com/launch-stage]", "'SOON' is not a value"),
+    (about(labels={"team": None}), "service.metadata.labels[team]", "(TYPE_STRING), null"),
+    (manifest() | {"spec": {"template": {"spec": {"containers": [None]}}}},
+     f"service.{SPEC}.containers[0]", "google.cloud.run.v1.Container), null"),
     (of_template(name="other-1"), "spec.template.metadata.name", "prefixed by the service name"),
     (manifest() | {"spec": {}}, "spec.template", "required field not present"),
     (manifest() | {"spec": manifest()["spec"] | {"traffic": [{"percent": 100}]}},
@@ -292,6 +301,21 @@ def test_what_is_not_served_is_refused_by_name(
     assert error["message"].startswith(f"The local cloud does not serve {what}")
 
 
+def test_null_and_numbers_in_quotes_are_what_googles_parser_makes_of_them(
+    run: Caller, project: str
+) -> None:
+    """Templating tools write both; a crash, or a number that is a text, would come much later."""
+    body = manifest(env=None, ports=[{"containerPort": "8080"}])
+    body["spec"]["traffic"] = [{"latestRevision": True, "percent": "100"}]
+    body["spec"]["template"]["metadata"] = None
+    body["spec"]["template"]["spec"]["containerConcurrency"] = "5"
+    made = run("POST", f"{KNATIVE}/{project}/services", body)
+    assert made["spec"]["traffic"] == [{"latestRevision": True, "percent": 100}]
+    spec = made["spec"]["template"]["spec"]
+    assert spec["containerConcurrency"] == 5
+    assert spec["containers"][0]["ports"] == [{"name": "http1", "containerPort": 8080}]
+
+
 def test_a_stranger_is_refused_in_the_words_of_version_1(project: str, run: Caller) -> None:
     """The address in the message is what people search for."""
     error = run("GET", f"{KNATIVE}/nobodys-project/services", status=403)["error"]
@@ -299,3 +323,8 @@ def test_a_stranger_is_refused_in_the_words_of_version_1(project: str, run: Call
     nowhere = Caller("https://run.googleapis.com")
     error = nowhere("GET", f"{KNATIVE}/{project}/services", status=404)["error"]
     assert "LOCATION-run.googleapis.com" in error["message"]
+    everywhere = f"v1/projects/{project}/locations/-/services"
+    assert nowhere("POST", everywhere, manifest(), status=403)["error"]["status"] == (
+        "PERMISSION_DENIED"
+    )
+    assert nowhere("GET", everywhere)["items"] == []

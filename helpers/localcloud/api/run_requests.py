@@ -69,7 +69,11 @@ def _check_revision_name(cloud: Cloud, name: Name, desired: Document, check: Che
         )
     made_from = run_revisions.made_from(cloud, f"{name}/revisions/{chosen}")
     if made_from is not None and made_from != desired["template"]:
-        raise GoogleError("ALREADY_EXISTS", unrecorded.revision_exists(chosen))
+        # Source: https://github.com/pulumi/pulumi-gcp/issues/350 (2020-05-25)
+        raise GoogleError(
+            "ALREADY_EXISTS",
+            f"Revision named '{chosen}' with different configuration already exists.",
+        )
 
 
 def deletable_revision(cloud: Cloud, service: Document, full_name: str) -> Document:

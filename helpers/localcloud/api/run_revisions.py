@@ -180,11 +180,17 @@ def made_from(cloud: Cloud, name: str) -> Document | None:
 
 
 def _short_name(cloud: Cloud, service: Document) -> str:
+    """The name that the template asks for, or one with the generation of the service.
+
+    The number is the generation in live resources (an audit log of 2024-05-06) and in the names
+    that gcloud makes itself.
+    """
     if chosen := service["template"].get("revision"):
         return str(chosen)
     short = service["name"].rpartition("/")[2]
-    count = cloud.store.count_up("run.revision", service["uid"])
-    return f"{short}-{count:05d}-{cloud.ids.letters(3, 'run.revision', service['uid'], count)}"
+    generation = int(service["generation"])
+    letters = cloud.ids.letters(3, "run.revision", service["uid"], generation)
+    return f"{short}-{generation:05d}-{letters}"
 
 
 def logs_url(service: str, revision: str) -> str:

@@ -47,14 +47,17 @@ class Place:
     shown: str
 
     @classmethod
-    def of(cls, call: Call, project: str, location: str) -> Place:
-        """The place that an address names, or the host where it names none. Raises GoogleError."""
+    def of(cls, call: Call, project: str, location: str, *, every: bool = False) -> Place:
+        """The place that an address names, or the host where it names none. Raises GoogleError.
+
+        ``every`` allows ``-``.
+        """
         shown = f"projects/{project}/locations/{location}"
         if not location:
             if not call.host.endswith(REGIONAL):
                 raise GoogleError("NOT_FOUND", unrecorded.regional_host(call.host))
             location, shown = call.host.removesuffix(REGIONAL), f"namespaces/{project}"
-        if location == "-":
+        if location == "-" and every:
             return cls(call, call.cloud.accounts.project(project)["projectId"], "-", shown)
         parent = f"projects/{project}/locations/{location}"
         return cls(call, *run_requests.location(call.cloud, parent), shown)
@@ -91,7 +94,7 @@ async def create_service(
     place, check, cloud = Place.of(call, project, location), V1Check(), call.cloud
     service = await service_body(request)
     check.same_resource(service, cloud.accounts.project(place.project), "")
-    short = (service.get("metadata") or {}).get("name", "")
+    short = service.get("metadata", {}).get("name", "")
     place.require("run.services.create", f"services/{short}")
     check.service_id(short)
     name = place.service(short)
@@ -122,7 +125,7 @@ async def replace_service(
     check.same_resource(service, cloud.accounts.project(place.project), name)
     full_name = place.service(name)
     current = _existing(place, name)
-    check_version(current, (service.get("metadata") or {}).get("resourceVersion", ""))
+    check_version(current, service.get("metadata", {}).get("resourceVersion", ""))
     wanted = run_v1_services.to_v2(service, check)
     desired = run_requests.completed(call, wanted, place.project, check)
     run_requests.check_change(call, full_name, desired, current, check)
@@ -158,7 +161,7 @@ def _shows(kind: str, view: Callable[..., Document]) -> tuple[Callable[..., Any]
     async def list_all(
         call: Call, request: web.BaseRequest, project: str, location: str = ""
     ) -> web.Response:
-        place = Place.of(call, project, location)
+        place = Place.of(call, project, location, every=True)
         place.require(f"run.{kind}.list")
         prefix, stored = place.stored(SERVICES)
         title = kind.removesuffix("s").capitalize()
@@ -208,7 +211,7 @@ async def list_revisions(
     call: Call, request: web.BaseRequest, project: str, location: str = ""
 ) -> web.Response:
     """The revisions of all services; a label selector chooses those of one."""
-    place = Place.of(call, project, location)
+    place = Place.of(call, project, location, every=True)
     place.require("run.revisions.list")
     prefix, stored = place.stored(REVISIONS)
     return run_v1_lists.answer(
@@ -235,7 +238,7 @@ async def delete_revision(
 async def list_locations(call: Call, request: web.BaseRequest, project: str) -> web.Response:
     """Where services can be: ``gcloud run regions list``. Their display names are left out."""
     check_query(request, "extraLocationTypes", "filter", "pageSize", "pageToken")
-    place = Place.of(call, project, "-")
+    place = Place.of(call, project, "-", every=True)
     place.require("run.locations.list")
     locations = [
         {"name": f"projects/{place.project}/locations/{region}", "locationId": region}

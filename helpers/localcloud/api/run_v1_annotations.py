@@ -44,24 +44,29 @@ def _flag(key: str, *field: str, default: bool = False) -> Annotation:
 
 
 def _number(key: str, *field: str) -> Annotation:
-    return Annotation(key, field, int, str, 0, 0)
+    return Annotation(key, field, _read_number, str, 0, 0)
 
 
-def _text(key: str, *field: str, default: str = "") -> Annotation:
-    return Annotation(key, field, str, str, default, "")
-
-
-def _list(key: str, *field: str) -> Annotation:
-    return Annotation(
-        key, field, _read_list, lambda items: json.dumps(items, separators=(",", ":")), [], []
-    )
-
-
-def _read_list(text: str) -> list[Any]:
-    items = json.loads(text)
-    if not isinstance(items, list):
+def _read_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9:
         raise ValueError(text)
-    return items
+    return int(text)
+
+
+def _text(key: str, *field: str) -> Annotation:
+    return Annotation(key, field, str, str, "", "")
+
+
+def _list(key: str, kind: type, *field: str) -> Annotation:
+    def read(text: str) -> list[Any]:
+        items = json.loads(text)
+        if not isinstance(items, list) or not all(isinstance(item, kind) for item in items):
+            raise ValueError(text)
+        return items
+
+    return Annotation(
+        key, field, read, lambda items: json.dumps(items, separators=(",", ":")), [], []
+    )
 
 
 def _choice(key: str, words: dict[str, str], *field: str, default: str = "") -> Annotation:
@@ -74,7 +79,7 @@ INGRESS = RUN + "ingress"
 ON_SERVICE = (
     _text(RUN + "client-name", "client"),
     _text(RUN + "client-version", "clientVersion"),
-    _list(RUN + "custom-audiences", "customAudiences"),
+    _list(RUN + "custom-audiences", str, "customAudiences"),
     _flag(RUN + "default-url-disabled", "defaultUriDisabled"),
     _text(RUN + "description", "description"),
     _flag(RUN + "iap-enabled", "iapEnabled"),
@@ -88,7 +93,10 @@ ON_SERVICE = (
         "ingress",
     ),
     _flag(RUN + "invoker-iam-disabled", "invokerIamDisabled"),
-    _text(RUN + "launch-stage", "launchStage", default="GA"),
+    _choice(
+        RUN + "launch-stage", {each: each for each in ("ALPHA", "BETA", "GA")},
+        "launchStage", default="GA",
+    ),
     _number(RUN + "manualInstanceCount", "scaling", "manualInstanceCount"),
     _number(RUN + "maxScale", "scaling", "maxInstanceCount"),
     _number(RUN + "minScale", "scaling", "minInstanceCount"),
@@ -111,7 +119,7 @@ ON_REVISION = (
     ),
     _flag(RUN + "gpu-zonal-redundancy-disabled", "gpuZonalRedundancyDisabled"),
     _flag(RUN + "health-check-disabled", "healthCheckDisabled"),
-    _list(RUN + "network-interfaces", "vpcAccess", "networkInterfaces"),
+    _list(RUN + "network-interfaces", dict, "vpcAccess", "networkInterfaces"),
     _flag(RUN + "sessionAffinity", "sessionAffinity"),
     _flag(RUN + "startup-cpu-boost", "containers", "resources", "startupCpuBoost"),
     _text(RUN + "vpc-access-connector", "vpcAccess", "connector"),
@@ -169,7 +177,7 @@ def into_fields(
         annotation = known[key]
         try:
             value = annotation.read(text)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, RecursionError):
             raise check.refuse(f"{place}[{key}]", unrecorded.annotation(text)) from None
         if value == annotation.default:
             kept[key] = text

@@ -7,7 +7,7 @@ from aiohttp import web
 from .. import unrecorded
 from ..errors import GoogleError, invalid
 from .plain import Document, json_body
-from .run_v1_schema import complaints
+from .run_v1_schema import complaints, normal
 from .run_v1_status import API_VERSION
 from .run_validation import Check
 from .transcoding import SYSTEM_PARAMETERS, refuse, unknown_query
@@ -57,7 +57,7 @@ class V1Check(Check):
             raise self.refuse("apiVersion", unrecorded.kind(API_VERSION))
         if service.get("kind") != "Service":
             raise self.refuse("kind", unrecorded.kind("Service"))
-        about = service.get("metadata") or {}
+        about = service.get("metadata", {})
         known = (project["projectId"], str(project["projectNumber"]))
         if about.get("namespace") and about["namespace"] not in known:
             raise self.refuse("metadata.namespace", unrecorded.namespace(known[0]))
@@ -69,7 +69,8 @@ async def service_body(request: web.BaseRequest) -> Document:
     """The service in a request. Raises GoogleError for unknown fields and wrong types."""
     service = await json_body(request)
     refuse([*complaints(service, "Service", "service")])
-    return service
+    plain: Document = normal(service, "Service")
+    return plain
 
 
 def check_query(request: web.BaseRequest, *known: str) -> None:

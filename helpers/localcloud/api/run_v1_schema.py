@@ -64,7 +64,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
 
 def complaints(value: Any, kind: Any, where: str) -> Iterable[tuple[str, str]]:
     """What is wrong with a JSON value that should be of that kind, as (field, text)."""
-    if value is None or kind is ANYTHING:
+    if kind is ANYTHING:
         return
     if isinstance(kind, list):
         for index, item in enumerate(value if isinstance(value, list) else [value]):
@@ -88,8 +88,21 @@ def _message(value: Any, kind: str, where: str) -> Iterable[tuple[str, str]]:
     for key, item in value.items():
         if key not in MESSAGES[kind]:
             yield where, unknown_field(key, where)
-        else:
+        elif item is not None:
             yield from complaints(item, MESSAGES[kind][key], f"{where}.{_snake(key)}")
+
+
+def normal(value: Any, kind: Any) -> Any:
+    """A value without complaints in its plain form: no null, and numbers that are numbers."""
+    if isinstance(kind, list):
+        return [normal(item, kind[0]) for item in (value if isinstance(value, list) else [value])]
+    if kind is not ANYTHING and kind is not MAP and kind in MESSAGES:
+        return {
+            key: normal(item, MESSAGES[kind][key])
+            for key, item in value.items()
+            if item is not None
+        }
+    return int(value) if kind == NUMBER else value
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -38,7 +38,7 @@ NOT_SERVED_IN_CONTAINER = (
 
 def to_v2(service: Document, check: Check) -> Document:
     """What a service of version 1 wants, as version 2 says it. Raises GoogleError."""
-    about, spec = service.get("metadata") or {}, service.get("spec") or {}
+    about, spec = service.get("metadata", {}), service.get("spec", {})
     desired: Document = {}
     if spec.get("template"):
         desired["template"] = _template_to_v2(spec["template"], check)
@@ -52,11 +52,11 @@ def to_v2(service: Document, check: Check) -> Document:
 
 
 def _keep_metadata(desired: Document, about: Document, kind: str, place: str, check: Check) -> None:
-    annotations = about.get("annotations") or {}
+    annotations = about.get("annotations", {})
     kept = into_fields(annotations, kind, f"{place}.annotations", desired, check)
     labels = {
         key: text
-        for key, text in (about.get("labels") or {}).items()
+        for key, text in about.get("labels", {}).items()
         if key not in (LOCATION, PROBE_TYPE)
     }
     for field, values in (("annotations", kept), ("labels", labels)):
@@ -81,7 +81,7 @@ def _target_to_v2(target: Document, place: str, check: Check) -> Document:
 
 
 def _template_to_v2(template: Document, check: Check) -> Document:
-    about, spec = template.get("metadata") or {}, template.get("spec") or {}
+    about, spec = template.get("metadata", {}), template.get("spec", {})
     for field in NOT_SERVED_IN_SPEC:
         if spec.get(field):
             raise unimplemented(f"RevisionSpec.{field}")
@@ -89,14 +89,14 @@ def _template_to_v2(template: Document, check: Check) -> Document:
     if about.get("name"):
         wanted["revision"] = about["name"]
     if spec.get("containerConcurrency"):
-        wanted["maxInstanceRequestConcurrency"] = int(spec["containerConcurrency"])
+        wanted["maxInstanceRequestConcurrency"] = spec["containerConcurrency"]
     if spec.get("timeoutSeconds"):
-        wanted["timeout"] = f"{int(spec['timeoutSeconds'])}s"
+        wanted["timeout"] = f"{spec['timeoutSeconds']}s"
     if spec.get("serviceAccountName"):
         wanted["serviceAccount"] = spec["serviceAccountName"]
-    default = (about.get("labels") or {}).get(PROBE_TYPE) == "Default"
+    default = about.get("labels", {}).get(PROBE_TYPE) == "Default"
     wanted["containers"] = [
-        _container_to_v2(container, default) for container in spec.get("containers") or []
+        _container_to_v2(container, default) for container in spec.get("containers", [])
     ]
     _keep_metadata(wanted, about, "Revision", "spec.template.metadata", check)
     return wanted
@@ -106,7 +106,7 @@ def _container_to_v2(container: Document, default_start: bool) -> Document:
     for field in NOT_SERVED_IN_CONTAINER:
         if container.get(field):
             raise unimplemented(f"Container.{field}")
-    resources = container.get("resources") or {}
+    resources = container.get("resources", {})
     if resources.get("requests"):
         raise unimplemented("ResourceRequirements.requests")
     wanted: Document = {
@@ -114,7 +114,7 @@ def _container_to_v2(container: Document, default_start: bool) -> Document:
         for field in ("name", "image", "command", "args", "workingDir")
         if container.get(field)
     }
-    wanted["resources"] = {"limits": resources.get("limits") or {}, "cpuIdle": True}
+    wanted["resources"] = {"limits": resources.get("limits", {}), "cpuIdle": True}
     if container.get("env"):
         wanted["env"] = [_variable_to_v2(each) for each in container["env"]]
     if container.get("ports"):

@@ -6,13 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.clients.conftest import PROJECT, Deployed
 from tests.conftest import LocalCloud
+
+if TYPE_CHECKING:
+    from tests.clients.gcloud.running import Run
 
 if shutil.which("gcloud") is None:
     collect_ignore_glob = ["test_[!i]*.py"]  # test_installed.py says so, once and loudly.
@@ -70,3 +74,11 @@ def gcloud(cloud: LocalCloud, project: str, tmp_path: Path) -> Gcloud:
     config = tmp_path / "gcloud"
     shutil.copytree(cloud.home.gcloud, config)
     return Gcloud(project, config)
+
+
+@pytest.fixture
+def run(gcloud: Gcloud, service: Deployed) -> Run:
+    """``gcloud run`` for a service that has not been made yet; its name is its own."""
+    from tests.clients.gcloud.running import Run
+
+    return Run(replace(gcloud, project=PROJECT), service.image, service.id)
