@@ -44,15 +44,19 @@ def nbval(*notebooks: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def left_in_the_cloud(lessons: Sequence[Lesson]) -> str:
-    """Return the names of the resources that the lessons left, one a line."""
+def left_in_the_cloud(lessons: Sequence[Lesson], whoever_made_it: bool = False) -> str:
+    """Return the names of the resources that the lessons left, one a line.
+
+    With ``whoever_made_it`` those are listed too that lack the label of the lessons.
+    """
     parameters = [papermill.inspect_notebook(str(NOTEBOOKS / lesson.file)) for lesson in lessons]
     regions = {ast.literal_eval(known["region"]["default"]) for known in parameters}
     projects = {ast.literal_eval(known["project"]["default"]) for known in parameters}
     assert len(projects) == 1
     script = str(ROOT / "tests/notebooks/left.py")
+    what = ["--all"] if whoever_made_it else []
     done = subprocess.run(
-        [*LOCALCLOUD, "exec", "--", sys.executable, script, *projects, *sorted(regions)],
+        [*LOCALCLOUD, "exec", "--", sys.executable, script, *what, *projects, *sorted(regions)],
         capture_output=True,
         text=True,
     )

@@ -1,17 +1,25 @@
 """Print what of the lessons is left in the cloud that this runs in, one resource a line.
 
 A lesson labels all that it makes with ``hands-on-run``; what a lesson only stores in a bucket has
-the label in its metadata, a service account in its description.
+the label in its metadata, a service account in its description. With ``--all`` what has no label is
+printed too.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Container
 
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 
 LABEL = "hands-on-run"
-PROJECT, *REGIONS = sys.argv[1:]
+ALL = "--all" in sys.argv
+PROJECT, *REGIONS = [argument for argument in sys.argv[1:] if argument != "--all"]
+
+
+def counts(labels: Container[str]) -> bool:
+    return ALL or LABEL in labels
+
 
 for region in REGIONS:
     parent = f"projects/{PROJECT}/locations/{region}"
@@ -20,15 +28,15 @@ for region in REGIONS:
 registry = artifactregistry_v1.ArtifactRegistryClient()
 for location in registry.list_locations({"name": f"projects/{PROJECT}"}).locations:
     for repository in registry.list_repositories(parent=location.name):
-        if LABEL in repository.labels:
+        if counts(repository.labels):
             print(repository.name)
 for account in iam_admin_v1.IAMClient().list_service_accounts(name=f"projects/{PROJECT}"):
-    if LABEL in account.description:
+    if counts(account.description):
         print(account.email)
 client = storage.Client(project=PROJECT)
 for bucket in client.list_buckets():
-    if LABEL in bucket.labels:
+    if counts(bucket.labels):
         print(bucket.name)
     for blob in client.list_blobs(bucket):
-        if LABEL in (blob.metadata or {}):
+        if counts(blob.metadata or {}):
             print(f"{bucket.name}/{blob.name}")

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from helpers.course.catalogue import Lesson
 from helpers.course.execution import CLEAN_UP, KERNEL
 from helpers.course.generated import EXTRA, FACTS, LINKS, tags, write_generated_cells
+from tests.notebooks.console import blocks, commands_outside
 
 IGNORE = "nbval-ignore-output"
 KNOWN_TAGS = {
@@ -52,7 +53,7 @@ def complaints(path: Path, lesson: Lesson, lessons: Sequence[Lesson]) -> list[st
     if path.stat().st_size > MOST_BYTES:
         found.append(f"it has more than {MOST_BYTES // 1000} kB")
     for number, cell in enumerate(notebook.cells, start=1):
-        rules = _code_cell(cell) if cell.cell_type == "code" else _any_cell(cell)
+        rules = _code_cell(cell) if cell.cell_type == "code" else _markdown_cell(cell)
         found += [f"cell {number}: {text}" for text in rules]
     return found
 
@@ -86,6 +87,19 @@ def _as_a_whole(notebook: NotebookNode, lesson: Lesson, lessons: Sequence[Lesson
 def _any_cell(cell: NotebookNode) -> Iterator[str]:
     for tag in sorted(set(tags(cell)) - KNOWN_TAGS):
         yield f"the tag {tag!r} means nothing here"
+
+
+def _markdown_cell(cell: NotebookNode) -> Iterator[str]:
+    """Each command is one that a test types, or is classed as not run, or quotes the wiki."""
+    yield from _any_cell(cell)
+    for line in commands_outside(cell.source):
+        yield f"{line!r} stands neither in a ```console block nor in a block quote"
+    for block in blocks(cell.source):
+        if not block.commands:
+            yield "a ```console block begins with a command, after '$ '"
+        for command in block.commands:
+            if command.output.strip() == "...":
+                yield f"'$ {command.line}' shows nothing of its output"
 
 
 def _code_cell(cell: NotebookNode) -> Iterator[str]:

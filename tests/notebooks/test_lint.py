@@ -56,6 +56,10 @@ def says(source: str) -> Change:
     return lambda n: n.cells[SHOW].update(source=source)
 
 
+def tells(markdown: str) -> Change:
+    return lambda n: n.cells.insert(SHOW, new_markdown_cell(markdown))
+
+
 def tagged(*tags: str) -> Change:
     return lambda n: n.cells[SHOW].metadata.update(tags=list(tags))
 
@@ -127,6 +131,11 @@ def found(tmp_path: Path, change: Change) -> list[str]:
         (prints("http://127.0.0.1:45123/"), "a port"),
         (displays({"text/plain": "", "text/html": "<b>0.8</b> s"}), "a duration"),
         (displays({"text/plain": "took 0.8 s"}), "a duration"),
+        (tells("```\n$ gcloud version\n```"), "neither in a ```console block"),
+        (tells("```bash\n$ gcloud version\n```"), "neither in a ```console block"),
+        (tells("    $ gcloud version"), "neither in a ```console block"),
+        (tells("```console\ngcloud version\n```"), "begins with a command"),
+        (tells("```console\n$ gcloud version\n...\n```"), "shows nothing of its output"),
     ],
 )
 def test_a_rule_sees_what_it_is_for(tmp_path: Path, change: Change, complaint: str) -> None:
@@ -155,6 +164,13 @@ def test_what_changes_may_be_shown_where_it_is_not_compared(tmp_path: Path) -> N
         tagged("nbval-ignore-output")(notebook)
 
     assert found(tmp_path, change) == []
+
+
+def test_a_command_may_be_run_classed_or_quoted(tmp_path: Path) -> None:
+    run = "```console\n$ gcloud version\nGoogle Cloud SDK ...\n```\n"
+    not_run = "<!-- not run: it opens a browser -->\n```console\n$ gcloud auth login\n```\n"
+    quoted = "> ```\n> $ gcloud auth login\n> ```\n"
+    assert found(tmp_path, tells(f"{run}\n{not_run}\n{quoted}")) == []
 
 
 LESSONS = listed(NOTEBOOKS)
