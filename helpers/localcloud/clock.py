@@ -59,6 +59,19 @@ class Clock:
         self._changed.set()
         return timer
 
+    async def sleep(self, seconds: float) -> None:
+        """Returns once ``seconds`` of cloud time have passed."""
+        passed = asyncio.Event()
+
+        async def wake() -> None:
+            passed.set()
+
+        timer = self.after(seconds, wake)
+        try:
+            await passed.wait()
+        finally:
+            timer.cancel()
+
     async def advance(self, by: timedelta) -> None:
         """Moves the clock forward and returns when every timer that became due has run.
 

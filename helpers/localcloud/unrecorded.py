@@ -183,6 +183,31 @@ def malformed_request() -> str:
     return "Your client has issued a malformed or illegal request."
 
 
+def not_receiving() -> str:
+    """How a log line about an instance ends whose readiness probe has failed."""
+    return "The instance receives no new requests."
+
+
+def receiving_again() -> str:
+    """How a log line about an instance ends whose readiness probe succeeds again."""
+    return " The instance receives requests again."
+
+
+def probe_period() -> str:
+    """A probe that is to be repeated before its time is up; the reference of ``periodSeconds``."""
+    return "Must be greater or equal than timeout_seconds."
+
+
+def liveness_by_tcp() -> str:
+    """A liveness or readiness probe by TCP, which the documentation does not have."""
+    return "tcp_socket is supported for startup probes only."
+
+
+def header_value() -> str:
+    """A header of a probe with a value that HTTP does not allow."""
+    return "must have visible ASCII characters, spaces and tabs only."
+
+
 def cannot_run(what: str) -> str:
     """A log line for an instance that this machine could not run."""
     return f"The local cloud could not run the instance: {what}"

@@ -118,6 +118,8 @@ def test_neither_version_loses_what_the_other_says(run: Caller, project: str) ->
     body = manifest(
         name="both", workingDir="/", args=["x"], command=["/bin/sh", "-c", "true"],
         startupProbe={"tcpSocket": {"port": 8080}, "periodSeconds": 7, "failureThreshold": 9},
+        livenessProbe={"httpGet": {"path": "/", "httpHeaders": [{"name": "A", "value": "b"}]}},
+        readinessProbe={"httpGet": {"path": "/"}, "successThreshold": 2},
         ports=[{"name": "http1", "containerPort": 8080, "protocol": "TCP"}],
         env=[{"name": "A", "value": "1"}], resources={"limits": {"memory": "1Gi", "cpu": "1"}},
     )  # fmt: skip
@@ -269,7 +271,9 @@ def test_a_wrong_service_is_refused_with_its_field(
 
 NOT_SERVED: list[tuple[Any, str]] = [
     (manifest(volumeMounts=[{"name": "v", "mountPath": "/v"}]), "Container.volumeMounts"),
-    (manifest(livenessProbe={"tcpSocket": {"port": 8080}}), "Container.livenessProbe"),
+    (manifest(livenessProbe={"grpc": {}}), "gRPC probes"),
+    (manifest(startupProbe={"tcpSocket": {}, "successThreshold": 2}),
+     "startupProbe.successThreshold"),
     (manifest(resources={"limits": {"nvidia.com/gpu": "1"}}), "GPUs"),
     (manifest(env=[{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "1"}}}]),
      "EnvVar.valueSource (Secret Manager)"),

@@ -56,6 +56,14 @@ WRONG: list[tuple[Any, str, str]] = [
      "Must be equal to one of"),
     (container(startupProbe={"timeoutSeconds": 1}), f"{FIRST}.startup_probe",
      "Exactly one probe action must be set"),
+    (container(livenessProbe={"tcpSocket": {}}), f"{FIRST}.liveness_probe.tcp_socket",
+     "for startup probes only"),
+    (container(livenessProbe={"httpGet": {}, "periodSeconds": 3601}),
+     f"{FIRST}.liveness_probe.period_seconds", "Must not exceed 3600."),
+    (container(readinessProbe={"httpGet": {}, "timeoutSeconds": 11}),
+     f"{FIRST}.readiness_probe.period_seconds", "greater or equal than timeout_seconds"),
+    (container(startupProbe={"httpGet": {"httpHeaders": [{"name": "a b"}]}}),
+     f"{FIRST}.startup_probe.http_get.http_headers[0].name", "required field"),
     (in_template(timeout="7200s"), "service.template.timeout", "maximum allowed time is one hour"),
     (in_template(maxInstanceRequestConcurrency=1001),
      "service.template.max_instance_request_concurrency", "between 0 and 1000"),
@@ -95,16 +103,22 @@ def test_a_name_that_no_service_can_have(cloud: LocalCloud, project: str, servic
 NOT_SERVED = [
     (in_template(vpcAccess={"connector": "c"}), "RevisionTemplate.vpcAccess"),
     (in_template(volumes=[{"name": "v", "emptyDir": {}}]), "RevisionTemplate.volumes"),
+    (in_template(volumes=[{"name": "v", "gcs": {"bucket": "b"}}]), "RevisionTemplate.volumes"),
     (in_template(sessionAffinity=True), "RevisionTemplate.sessionAffinity"),
     ({"template": {"containers": [{"image": HELLO}, {"image": HELLO}]}}, "more than one container"),
     (container(ports=[{"name": "h2c"}]), "h2c"),
     (container(image="nginx"), "images of docker.io"),
     (container(image="ghcr.io/a/b"), "images of ghcr.io"),
-    (container(livenessProbe={"httpGet": {}}), "Container.livenessProbe"),
+    (container(livenessProbe={"grpc": {}}), "gRPC probes (Container.livenessProbe.grpc)"),
+    (container(readinessProbe={"httpGet": {}, "initialDelaySeconds": 1}),
+     "Container.readinessProbe.initialDelaySeconds"),
+    (container(volumeMounts=[{"name": "v", "mountPath": "/v"}]), "Container.volumeMounts"),
+    (container(env=[{"name": "A", "valueSource": {"secretKeyRef": {"secret": "s"}}}]),
+     "EnvVar.valueSource (Secret Manager)"),
     (container(startupProbe={"tcpSocket": {"port": 9000}}), "another port"),
     (in_template() | {"iapEnabled": True}, "Service.iapEnabled"),
     (in_template() | {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}, "Service.ingress"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "text"), NOT_SERVED, ids=[row[1] for row in NOT_SERVED])

@@ -71,6 +71,7 @@ def test_a_step_adds_changes_and_deletes(bench: Bench) -> None:
                 "ours",
                 "",
                 "/var:",
+                "log",
                 "moved",
                 "more",
             ]

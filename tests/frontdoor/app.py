@@ -138,6 +138,15 @@ async def handle(reader, writer, method, target, headers):
             await writer.drain()
             SEEN["sent"] = SEEN.get("sent", 0) + 1
         writer.write(b"0\r\n\r\n")
+    elif path == "/health":
+        well = not SEEN.get("ill")
+        SEEN["header"] = int(fields.get("x-probe", 0))
+        writer.write(answer(b"", "200 OK" if well else "503 Service Unavailable"))
+    elif path == "/ill":
+        SEEN["ill"] = bool(int(query))
+        writer.write(answer(b""))
+    elif path == "/accent":
+        writer.write("HTTP/1.1 200 OK\r\nX-Name: Andr\xe9\r\n\r\n".encode("latin-1"))
     elif path == "/exit":
         os._exit(int(query))
     elif path == "/print":

@@ -55,6 +55,7 @@ def test_what_the_app_sees(tmp_path: Path) -> None:
             "X-Twice: 2",
             "X-Forwarded-For: 203.0.113.7",
             "X-Forwarded-Proto: http",
+            "Forwarded: for=203.0.113.7",
             "TE: trailers",
             "Connection: X-Mine, keep-alive",
             "X-Mine: for the front end only",
@@ -72,7 +73,8 @@ def test_what_the_app_sees(tmp_path: Path) -> None:
         ]
         names = [name.lower() for name, _ in headers]
         assert dict(headers)["X-Forwarded-Proto"] == "https"
-        assert names.count("x-forwarded-proto") == 1
+        assert names.count("x-forwarded-proto") == names.count("forwarded") == 1
+        assert dict(headers)["Forwarded"] == 'for="127.0.0.1";proto=https'
         assert not {"te", "connection", "x-mine", "proxy-authorization", "keep-alive"} & set(names)
         assert answer.headers["x-app"] == "1"
         assert answer.headers["server"] == "Google Frontend"
@@ -89,6 +91,18 @@ def test_a_client_cannot_hide_a_body_from_the_app(tmp_path: Path) -> None:
         document = json.loads((await client.answer()).body)
         assert document["size"] == 5
         assert dict(document["headers"])["Host"] == HASHED
+
+    run(tmp_path, scenario)
+
+
+def test_header_values_are_ascii_both_ways(tmp_path: Path) -> None:
+    """What Cloud Run would refuse must not pass here."""
+
+    async def scenario(cloud: World, client: Client) -> None:
+        assert (await client.get("/accent")).status == 503
+        client.send(*host("/request"), "X-Name: Andr\xe9")
+        assert (await client.answer()).status == 400
+        assert await client.is_closed()
 
     run(tmp_path, scenario)
 

@@ -400,12 +400,6 @@ def test_a_deployments_check_keeps_its_instance_for_the_first_request(tmp_path: 
             "did not answer its start-up probe on port 8080",
             FAILED.removeprefix("Default ").format("DEADLINE_EXCEEDED"),
         ),
-        (
-            {"probe": Probe(8080, path="/nope", timeout=5, period=0.05, failure_threshold=2)},
-            "did not answer its start-up probe on port 8080",
-            'STARTUP HTTP probe failed 2 times consecutively for container "hello-1" on port 8080'
-            ' path "/nope". The instance was not started.',
-        ),
         ({"probe": Probe(9999)}, "on another port than 8080 is not served", None),
     ],
 )
@@ -423,19 +417,6 @@ def test_a_revision_that_does_not_become_ready(
             if line is not None:
                 entry = cloud.log("varlog/system")[-1]
                 assert (entry["textPayload"], entry["severity"]) == (line, "ERROR")
-
-    asyncio.run(scenario())
-
-
-def test_an_http_probe_that_succeeds(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with world(tmp_path) as cloud:
-            probe = Probe(8080, path="/revision", timeout=5, period=5, failure_threshold=3)
-            await cloud.door.check(cloud.revision(probe=probe))
-            assert cloud.texts()[-1] == (
-                'STARTUP HTTP probe succeeded after 1 attempt for container "hello-1" on port'
-                ' 8080 path "/revision".'
-            )
 
     asyncio.run(scenario())
 

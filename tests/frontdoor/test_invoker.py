@@ -134,7 +134,6 @@ CASES: dict[str, tuple[Callable[[Who], list[str]], int]] = {
     "claims changed": (bearer(tampered), 401),
     "no token after the scheme": (lambda who: ["Authorization: Bearer"], 401),
     "not a token": (bearer(lambda who: "abc"), 401),
-    "not ASCII": (bearer(lambda who: "\xe9.\xe9.\xe9"), 401),
     "signature cut off": (bearer(lambda who: who.token().rpartition(".")[0]), 401),
     "signature already removed": (
         bearer(lambda who: who.token().rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE"), 401,

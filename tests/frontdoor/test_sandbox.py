@@ -86,10 +86,13 @@ def test_a_program_that_is_not_in_the_image(bench: Bench, tmp_path: Path) -> Non
         async with sandboxed(bench, tmp_path) as cloud:
             with pytest.raises(StartFailed):
                 await cloud.door.check(revision(cloud, bench, "uvicorn-not-here"))
-            assert cloud.texts()[-1].startswith(
+            _, terminated, likely, probe = cloud.texts()
+            assert terminated.startswith(
                 "terminated: Application failed to start: failed to resolve binary path: error"
                 ' finding executable "uvicorn-not-here" in PATH ['
             )
+            assert likely == "Application exec likely failed"
+            assert probe.endswith("Connection failed with status CANCELLED.")
 
     asyncio.run(scenario())
 

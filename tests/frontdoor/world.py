@@ -294,7 +294,9 @@ class World:
 async def world(folder: Path, **options: Any) -> AsyncIterator[World]:
     """A world that is closed at the end."""
     made = World(folder, **options)
+    running = asyncio.create_task(made.clock.run())
     try:
         yield made
     finally:
         await made.close()
+        running.cancel()

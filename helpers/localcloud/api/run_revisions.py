@@ -9,9 +9,10 @@ from typing import Any
 from ..clock import timestamp
 from ..cloud import Cloud
 from ..errors import GoogleError
-from ..frontdoor.model import Probe, RevisionSpec, StartFailed
+from ..frontdoor.model import RevisionSpec, StartFailed
 from ..registry import image as images
 from ..registry.repositories import NoSuchImage, PullDenied
+from . import run_probes
 from .run_validation import LATEST, quantity, seconds
 
 REVISIONS = "run.revision"
@@ -315,8 +316,8 @@ def spec(cloud: Cloud, name: str, service: Document) -> RevisionSpec:
     variables |= {item["name"]: item.get("value", "") for item in container.get("env", [])}
     limits = container["resources"]["limits"]
     scaling, whole = revision.get("scaling", {}), service.get("scaling", {})
-    probe = container["startupProbe"]
-    action = probe.get("httpGet") or probe["tcpSocket"]
+    startup = run_probes.made(container, run_probes.STARTUP)
+    assert startup is not None
     return RevisionSpec(
         project=project,
         region=location,
@@ -334,14 +335,9 @@ def spec(cloud: Cloud, name: str, service: Document) -> RevisionSpec:
         timeout=seconds(revision["timeout"]),
         min_instances=max(scaling.get("minInstanceCount", 0), whole.get("minInstanceCount", 0)),
         max_instances=scaling.get("maxInstanceCount", 100),
-        probe=Probe(
-            port=action["port"],
-            initial_delay=probe.get("initialDelaySeconds", 0),
-            timeout=probe["timeoutSeconds"],
-            period=probe["periodSeconds"],
-            failure_threshold=probe["failureThreshold"],
-            path=probe["httpGet"]["path"] if "httpGet" in probe else None,
-        ),
+        probe=startup,
+        liveness=run_probes.made(container, run_probes.LIVENESS),
+        readiness=run_probes.made(container, run_probes.READINESS),
         container=container["name"],
         service_account=revision["serviceAccount"],
     )

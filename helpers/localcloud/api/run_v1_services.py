@@ -8,7 +8,7 @@ from typing import Any
 from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import unimplemented
-from . import run_services
+from . import run_probes, run_services
 from .run_services import Name
 from .run_v1_annotations import INGRESS, ON_REVISION, ON_SERVICE, from_fields, into_fields
 from .run_v1_status import (
@@ -20,7 +20,7 @@ from .run_v1_status import (
     service_status,
     traffic_target,
 )
-from .run_validation import LATEST, REVISION, Check, default_probe, seconds
+from .run_validation import LATEST, REVISION, Check, seconds
 
 Document = dict[str, Any]
 
@@ -119,9 +119,9 @@ def _container_to_v2(container: Document, default_start: bool) -> Document:
         wanted["env"] = [_variable_to_v2(each) for each in container["env"]]
     if container.get("ports"):
         wanted["ports"] = [_port_to_v2(each) for each in container["ports"]]
-    for field in ("startupProbe", "livenessProbe", "readinessProbe"):
-        if container.get(field) and not (field == "startupProbe" and default_start):
-            wanted[field] = _probe_to_v2(container[field])
+    for kind in run_probes.KINDS:
+        if container.get(kind) and not (kind == run_probes.STARTUP and default_start):
+            wanted[kind] = _probe_to_v2(kind, container[kind])
     return wanted
 
 
@@ -138,11 +138,12 @@ def _port_to_v2(port: Document) -> Document:
     return {field: port[field] for field in ("name", "containerPort") if port.get(field)}
 
 
-def _probe_to_v2(probe: Document) -> Document:
+def _probe_to_v2(kind: str, probe: Document) -> Document:
     if probe.get("exec"):
         raise unimplemented("Probe.exec")
-    if probe.get("successThreshold", 1) != 1:
-        raise unimplemented("Probe.successThreshold other than 1")
+    successes = run_probes.READY_AGAIN if kind == run_probes.READINESS else 1
+    if probe.get("successThreshold", successes) != successes:
+        raise unimplemented(f"{kind}.successThreshold other than {successes}")
     wanted = {field: value for field, value in probe.items() if field != "successThreshold"}
     for action in ("httpGet", "tcpSocket"):
         for field in ("host", "scheme"):
@@ -194,7 +195,7 @@ def template_to_v1(template: Document) -> Document:
 
 def probe_label(container: Document) -> dict[str, str]:
     """The label that says that a container has Cloud Run's own start-up probe."""
-    default = default_probe(container["ports"][0]["containerPort"])
+    default = run_probes.default(container["ports"][0]["containerPort"])
     return {PROBE_TYPE: "Default"} if container["startupProbe"] == default else {}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from .. import unrecorded
 from ..errors import GoogleError, invalid, unimplemented
 from ..registry import references
+from . import run_probes
 from .run_metadata import is_system
 
 Document = dict[str, Any]
@@ -33,7 +34,7 @@ NOT_SERVED_IN_TEMPLATE = (
     "healthCheckDisabled",
 )  # fmt: skip
 NOT_SERVED_IN_CONTAINER = (
-    "volumeMounts", "dependsOn", "sourceCode", "livenessProbe", "readinessProbe", "baseImageUri",
+    "volumeMounts", "dependsOn", "sourceCode", "baseImageUri",
 )  # fmt: skip
 NOT_SERVED_IN_SERVICE = (
     "binaryAuthorization", "iapEnabled", "multiRegionSettings", "threatDetectionEnabled",
@@ -130,10 +131,7 @@ class Check:
         self._env(f"{place}.env", container.get("env", []))
         self._ports(f"{place}.ports", container.get("ports", []))
         self._limits(f"{place}.resources.limits", container.get("resources", {}).get("limits", {}))
-        if "startupProbe" in container:
-            ports = container.get("ports") or [{}]
-            port = ports[0].get("containerPort", 8080)
-            self._probe(f"{place}.startup_probe", container["startupProbe"], port)
+        run_probes.check(place, container, self.refuse)
 
     def _env(self, place: str, env: list[Document]) -> None:
         for index, variable in enumerate(env):
@@ -183,29 +181,6 @@ class Check:
                     f"{place}.memory", "Invalid value specified for container memory."
                     " Must be between 128Mi and 32Gi.",
                 )  # fmt: skip
-
-    def _probe(self, place: str, probe: Document, port: int) -> None:
-        if "grpc" in probe:
-            raise unimplemented("gRPC start-up probes")
-        if ("httpGet" in probe) + ("tcpSocket" in probe) != 1:
-            raise self.refuse(place, "Exactly one probe action must be set.")
-        if "httpHeaders" in probe.get("httpGet", {}):
-            raise unimplemented("HTTPGetAction.httpHeaders")
-        for field, limit in (
-            ("initialDelaySeconds", 240), ("timeoutSeconds", 3600), ("periodSeconds", 240),
-            ("failureThreshold", 10**6),
-        ):  # fmt: skip
-            if probe.get(field, 0) < 0:
-                raise self.refuse(f"{place}.{_snake(field)}", "Must be a positive number if set.")
-            if probe.get(field, 0) > limit:
-                raise self.refuse(f"{place}.{_snake(field)}", f"Must not exceed {limit}.")
-        action = probe.get("httpGet") or probe.get("tcpSocket") or {}
-        if not 0 <= action.get("port", 0) <= 65535:
-            raise self.refuse(
-                f"{place}.port", "if specified, must be between 1 and 65535, inclusive."
-            )
-        if action.get("port", port) != port:
-            raise unimplemented("a start-up probe on another port than the container's")
 
     def _scaling(self, place: str, scaling: Document) -> None:
         if scaling.get("scalingMode", "AUTOMATIC") == "MANUAL" or scaling.get(
@@ -267,9 +242,7 @@ def complete(service: Document, service_account: str) -> Document:
             | {
                 "resources": resources,
                 "ports": ports,
-                "startupProbe": _complete_probe(
-                    container.get("startupProbe"), ports[0]["containerPort"]
-                ),
+                **run_probes.complete(container, ports[0]["containerPort"]),
             }
         )
     scaling = {"maxInstanceCount": 100} | template.get("scaling", {})
@@ -287,27 +260,6 @@ def complete(service: Document, service_account: str) -> Document:
     }
 
 
-def _complete_probe(probe: Document | None, port: int) -> Document:
-    if probe is None:
-        return default_probe(port)
-    completed = {"timeoutSeconds": 1, "periodSeconds": 10, "failureThreshold": 3} | probe
-    if "httpGet" in probe:
-        completed["httpGet"] = {"path": "/", "port": port} | probe["httpGet"]
-    else:
-        completed["tcpSocket"] = {"port": port} | probe["tcpSocket"]
-    return completed
-
-
-def default_probe(port: int) -> Document:
-    """The start-up probe of a container that asks for none."""
-    return {
-        "timeoutSeconds": 240,
-        "periodSeconds": 240,
-        "failureThreshold": 1,
-        "tcpSocket": {"port": port},
-    }
-
-
 def quantity(text: str) -> float:
     """A Kubernetes quantity such as ``500m`` or ``512Mi`` as a number. Raises ValueError."""
     match = re.fullmatch(r"(\d+\.?\d*|\.\d+)(m|[kMG]|[KMG]i)?", text)
@@ -320,7 +272,3 @@ def quantity(text: str) -> float:
 def seconds(duration: str) -> float:
     """A protobuf duration's JSON form, ``300s``, in seconds."""
     return float(duration.removesuffix("s"))
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"([A-Z])", r"_\1", name).lower()

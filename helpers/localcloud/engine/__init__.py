@@ -15,7 +15,10 @@ from typing import Protocol
 
 Address = tuple[str, int]
 OnOutput = Callable[[str, bytes], None]
-"""Called with ``"stdout"`` or ``"stderr"`` and the bytes of one line, newline removed."""
+"""Called with ``"stdout"``, ``"stderr"`` or the path of a log file, and the bytes of one line.
+
+The newline is removed.
+"""
 
 
 @dataclass(frozen=True)

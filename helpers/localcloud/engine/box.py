@@ -17,6 +17,7 @@ from typing import Any, cast
 from . import Address, CannotStart, Exit, OnOutput
 from .holder import memory
 from .holder.network import INSTANCE
+from .logfiles import LogFiles
 from .output import Lines, Streams
 
 Accept = Callable[[socket.socket], None]
@@ -30,6 +31,8 @@ HOLDER = (
 )
 HOLDER_FOLDER = str(Path(__file__).parent)
 KILLED = 128 + signal.SIGKILL
+FOLLOWED_EVERY = 0.2
+"""Seconds between two looks at a container's log files: as often as the log is written."""
 
 
 class SandboxFault(RuntimeError):
@@ -52,6 +55,8 @@ class Box:
         self._reach = reach
         self._datagrams = datagrams
         self._lines = Lines(on_output)
+        self._files: LogFiles | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._control, self._theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         self._listeners: list[socket.socket] = []
@@ -150,6 +155,9 @@ class Box:
             self._hang_up()
             return False
         message = json.loads(data)
+        if "started" in message:
+            self._has_started(message["started"], descriptors)
+            return True
         passed = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         if "listeners" in message:
             self._listeners = passed
@@ -164,14 +172,24 @@ class Box:
         elif "sockets" in message:
             self._pool += passed
             self._answer_waiters()
-        elif "started" in message:
-            self._first = message["started"]
-            self._lines.release()
-            if not self._started.done():
-                self._started.set_result(None)
         else:
             self._end = message
         return True
+
+    def _has_started(self, first: int, logs: list[int]) -> None:
+        self._first = first
+        self._lines.release()
+        if logs:
+            self._files = LogFiles(logs[0], self._lines.take)
+            self._follow()
+        if not self._started.done():
+            self._started.set_result(None)
+
+    def _follow(self) -> None:
+        """Reads the log files now, and then again and again."""
+        if self._files is not None:
+            self._files.read()
+            self._timer = self._loop.call_later(FOLLOWED_EVERY, self._follow)
 
     def _hang_up(self) -> None:
         """Closes what belongs to the container; the holder then ends it if it has not ended."""
@@ -217,6 +235,11 @@ class Box:
         if not self._started.done():
             self._started.set_exception(self._why())
             self._started.exception()  # Nobody waits for it where the start was cancelled.
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+        if self._timer is not None:
+            self._timer.cancel()
         self._lines.finish()
         if not self._end:
             memory.remove_left_over(self._name)

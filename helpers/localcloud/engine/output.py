@@ -33,11 +33,11 @@ class Lines:
     def __init__(self, on_output: OnOutput) -> None:
         self._on_output = on_output
         self._held: list[tuple[str, bytes]] | None = []
-        self._rest = {"stdout": b"", "stderr": b""}
+        self._rest: dict[str, bytes] = {}
 
     def take(self, stream: str, data: bytes) -> None:
         """Takes output as it comes; its unfinished line waits for the rest."""
-        *lines, rest = (self._rest[stream] + data).split(b"\n")
+        *lines, rest = (self._rest.get(stream, b"") + data).split(b"\n")
         for line in lines:
             self._deliver(stream, line)
         while len(rest) > LONGEST_LINE:

@@ -52,17 +52,20 @@ def needs_libraries(tree: Tree, path: str) -> bool:
     return not start.startswith(ELF) or bool(_loader(start))
 
 
-def user(tree: Tree, wanted: str) -> tuple[int, int, list[int]]:
+def user(tree: Tree, wanted: str, *, unknown_is_root: bool = False) -> tuple[int, int, list[int]]:
     """User id, group id and further groups of what USER says in a Dockerfile.
 
     Names are looked up in the image's own files. A number that is not in them has group 0, as in
-    Docker. Raises CannotStart for an unknown name.
+    Docker. Raises CannotStart for an unknown name, unless such a user is to be root, as it is on
+    Cloud Run: https://docs.cloud.google.com/run/docs/container-contract (2026-04-08).
     """
     name, _, group = wanted.partition(":")
     people = _table(tree, "/etc/passwd", 4)
     groups = _table(tree, "/etc/group", 3)
     person = next((row for row in people if name and name in (row[0], row[2])), None)
     if person is None and not re.fullmatch(r"\d{0,10}", name):
+        if unknown_is_root:
+            return 0, 0, []
         raise CannotStart(f"unable to find user {name}: no matching entries in passwd file")
     uid = int(person[2]) if person else int(name or 0)
     gid = int(person[3]) if person else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import signal
 import stat
@@ -12,7 +13,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from . import CannotStart, Command, ContainerSpec, Exit, OnOutput, Rootfs
+from . import CannotStart, Command, ContainerSpec, Exit, OnOutput, Rootfs, logfiles
 from .box import Box
 from .bubblewrap import Bubblewrap
 from .layers import is_opaque, remove_tree
@@ -29,6 +30,8 @@ SEALED = ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr")
 
 LOCALHOST = "127.0.0.1 localhost\n::1 localhost\n"
 METADATA_NAMES = "169.254.169.254 metadata.google.internal metadata\n"
+OPEN_TO_ALL = ("--perms", "1777", "--dir")
+ONE_USER = "The sandbox engine, without root, has one user: all files of the image are USER {}'s."
 NAMES = "nameserver 169.254.169.254\n"
 NO_NAMES = f"{NAMES}options timeout:1 attempts:1\n"
 BUILD_CAPABILITIES = tuple(
@@ -55,8 +58,9 @@ class Sandbox:
         """Starts a container: see Engine.
 
         Its file system is the layers with changes in memory above them, which count as its memory
-        as they do on Cloud Run. ``cpu`` is not enforced. Raises CannotStart, ValueError for an
-        address that is not IPv4, and SandboxFault when the machine refuses.
+        as they do on Cloud Run. /tmp and /var/log are there even if the image lacks them; what is
+        written below /var/log is output too. ``cpu`` is not enforced. Raises CannotStart,
+        ValueError for an address that is not IPv4, and SandboxFault when the machine refuses.
         """
         tree = Tree(spec.rootfs.lowers)
         files = {"/etc/hosts": LOCALHOST, "/etc/resolv.conf": NO_NAMES}
@@ -64,13 +68,20 @@ class Sandbox:
             files["/etc/hosts"] += METADATA_NAMES
         if NAME_SERVER in spec.datagrams:
             files["/etc/resolv.conf"] = NAMES
-        order = self._order(tree, spec.command, _Mounts(tree, files, spec.binds))
+        mounts = _Mounts(tree, files, spec.binds)
+        who = user(tree, spec.command.user, unknown_is_root=True)
+        if who[0] and os.geteuid():
+            spec.on_output("stderr", ONE_USER.format(spec.command.user).encode())
+        logs = mounts.place(logfiles.FOLDER)
+        order = self._order(tree, spec.command, mounts, who)
         order["arguments"] = [
             *self._lowers(spec.rootfs, ""),
             *("--tmp-overlay", "/"),
+            *(word for path in (mounts.place("/tmp"), logs) for word in (*OPEN_TO_ALL, path)),
             *order["arguments"],
             *("--cap-drop", "ALL"),
         ]
+        order["logs"] = logs
         order["memory"] = spec.memory
         order["network"] = True
         order["addresses"] = [(str(IPv4Address(host)), port) for host, port in spec.reach]
@@ -99,7 +110,7 @@ class Sandbox:
         if network:
             files = {path: _text(path) for path in files}
         mounts = _Mounts(tree, files, binds or {})
-        order = self._order(tree, command, mounts)
+        order = self._order(tree, command, mounts, user(tree, command.user))
         work = _work_beside(upper)
         order["arguments"] = [
             *self._lowers(rootfs, f"{upper}{work}"),
@@ -124,7 +135,9 @@ class Sandbox:
             box.kill(signal.SIGKILL)
         await asyncio.gather(*(asyncio.shield(box.exited) for box in boxes))
 
-    def _order(self, tree: Tree, command: Command, mounts: _Mounts) -> dict[str, Any]:
+    def _order(
+        self, tree: Tree, command: Command, mounts: _Mounts, who: tuple[int, int, list[int]]
+    ) -> dict[str, Any]:
         folder = mounts.place(command.cwd)
         node = tree.node(folder.lstrip("/"))
         if node and not node.is_folder:
@@ -134,7 +147,7 @@ class Sandbox:
         return {
             "bubblewrap": str(self._bubblewrap.path),
             "libraries": [str(library) for library in self._bubblewrap.libraries],
-            "user": user(tree, command.user),
+            "user": who,
             "arguments": [
                 *("--proc", mounts.proc, "--dev", mounts.dev),
                 *mounts.sealed,
@@ -144,6 +157,7 @@ class Sandbox:
             ],
             "argv": [program, *command.argv[1:]],
             "files": mounts.files,
+            "logs": "",
             "memory": 0,
             "name": f"localcloud-{secrets.token_hex(8)}",
             "addresses": [],

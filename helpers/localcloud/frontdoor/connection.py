@@ -189,6 +189,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser; trailers come here too and are left out."""
+        if not value.isascii():
+            raise httptools.HttpParserError("Cloud Run's header values are ASCII")
         if not self._in_body:
             self._reading.add(name, value)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 from collections.abc import Callable
 
+from ..clock import Clock
 from ..engine import CannotStart, Command, Container, ContainerSpec, Engine, Exit
 from ..unrecorded import cannot_run
+from .health import Health
 from .journal import Journal
 from .model import RevisionSpec, StartFailed, Surroundings
-from .probe import end_line, until_ready
+from .probe import end_line, memory_line, not_executed, until_ready
 from .upstream import Upstream
 
 KEPT_IDLE = 1.0
@@ -23,23 +26,30 @@ KNOWN_SOON = 0.5
 SAMPLED_EVERY = 10.0
 """Seconds between two sampled traces: https://docs.cloud.google.com/run/docs/trace (2026-11-24)."""
 
-MEBIBYTE = 1024 * 1024
-
 
 class Instance:
     """An instance that is starting, serving or stopping. ``requests`` is how many it answers."""
 
     def __init__(
-        self, revision: RevisionSpec, journal: Journal, started: float, on_end: Callable[[], None]
+        self,
+        revision: RevisionSpec,
+        journal: Journal,
+        clock: Clock,
+        *,
+        on_end: Callable[[], None],
+        on_ready: Callable[[], None],
     ) -> None:
         self.id = "00" + secrets.token_hex(72)
         self.revision = revision
-        self.started = started
+        self.started = clock.time()
         self.requests = 0
-        self.idle_since = started
+        self.idle_since = self.started
         self.stopping = False
         self._journal = journal
+        self._clock = clock
         self._on_end = on_end
+        self._on_ready = on_ready
+        self._health: Health | None = None
         self._container: Container | None = None
         self._idle: list[Upstream] = []
         self._sweep: asyncio.TimerHandle | None = None
@@ -50,20 +60,31 @@ class Instance:
         try:
             self._container = await engine.start(self._spec(around))
         except CannotStart as error:
-            self._system("ERROR", f"terminated: Application failed to start: {error}")
+            not_executed(self.revision, self._system, str(error))
             raise StartFailed(str(error)) from error
         except (OSError, RuntimeError, ValueError) as error:
             self._system("ERROR", cannot_run(str(error)))
             raise StartFailed(f"this machine cannot run it: {error}") from error
         try:
-            await until_ready(self._container, self.revision, self._system)
+            await until_ready(self._container, self.revision, self._clock, self._system)
         except BaseException as error:
             self.stopping = True
             await asyncio.shield(self._container.stop(0))
             if isinstance(error, OSError):
                 raise StartFailed(f"this machine cannot run it: {error}") from error
             raise
+        if self.revision.liveness or self.revision.readiness:
+            self._health = Health(
+                *(self._container, self.revision, self._clock, self._system),
+                shut_down=self._shut_down,
+                ready=self._on_ready,
+            )
         self._container.exited.add_done_callback(self._exited)
+
+    @property
+    def may_serve(self) -> bool:
+        """Whether it may get requests: its probes have not told otherwise."""
+        return self._health is None or (self._health.is_ready and not self.stopping)
 
     def sample(self, now: float) -> bool:
         """Whether this request's trace is recorded; ``now`` in seconds of any steady clock."""
@@ -108,6 +129,7 @@ class Instance:
     async def stop(self, grace: float) -> None:
         """SIGTERM, and SIGKILL after ``grace`` seconds. Returns when it has ended."""
         self.stopping = True
+        self._stop_probes()
         self._drop_connections()
         if self._container is not None:
             await self._container.stop(grace)
@@ -138,18 +160,23 @@ class Instance:
     def _system(self, severity: str, text: str) -> None:
         self._journal.system(self.id, severity, text)
 
+    def _shut_down(self) -> None:
+        """The end of an instance whose liveness probe has failed."""
+        assert self._container is not None
+        self.stopping = True
+        self._container.kill(signal.SIGKILL)
+
+    def _stop_probes(self) -> None:
+        if self._health is not None:
+            self._health.stop()
+
     def _exited(self, exited: asyncio.Future[Exit]) -> None:
+        self._stop_probes()
         self._drop_connections()
         if not self.stopping:
             end = exited.result()
             if end.out_of_memory:
-                limit = self.revision.memory // MEBIBYTE
-                self._system(
-                    "ERROR",
-                    f"Memory limit of {limit} MiB exceeded with {limit} MiB used. Consider"
-                    " increasing the memory limit, see"
-                    " https://cloud.google.com/run/docs/configuring/memory-limits",
-                )
+                self._system("ERROR", memory_line(self.revision))
             self._journal.system(self.id, "WARNING", end_line(end), container=True)
         self._on_end()
 

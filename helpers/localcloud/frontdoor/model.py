@@ -12,14 +12,20 @@ from ..engine import Address, Rootfs
 
 @dataclass(frozen=True)
 class Probe:
-    """A start-up probe. Times are in seconds; ``path`` is None for a TCP probe."""
+    """One probe of a container. Times are in seconds; ``path`` is None for a TCP probe.
+
+    ``headers`` are sent with an HTTP probe. The defaults are those of the start-up probe that
+    Cloud Run gives a container that asks for none.
+    """
 
     port: int
     initial_delay: float = 0.0
     timeout: float = 240.0
     period: float = 240.0
     failure_threshold: int = 1
+    success_threshold: int = 1
     path: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class RevisionSpec:
     """One revision, ready to be started. ``name`` is the revision's short name.
 
     ``memory`` is in bytes, ``timeout`` in seconds; ``env`` is what the image and the revision
-    say, before Cloud Run's own variables (PORT, K_SERVICE, …) are added.
+    say, before Cloud Run's own variables (PORT, K_SERVICE, …) are added. ``probe`` is the
+    start-up probe.
     """
 
     project: str
@@ -49,6 +56,8 @@ class RevisionSpec:
     probe: Probe
     container: str
     service_account: str
+    liveness: Probe | None = None
+    readiness: Probe | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Coroutine
 from math import ceil
@@ -14,6 +15,7 @@ from ..engine import Engine
 from .instance import Instance
 from .journal import Journal
 from .model import Around, Limits, Probe, RevisionSpec, StartFailed, nothing_around
+from .probe import REAL_TIME
 
 log = logging.getLogger(__name__)
 
@@ -96,13 +98,15 @@ class Pool:
         waiter: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self._scale()
+        late = asyncio.ensure_future(self._lose_patience())
         try:
-            await asyncio.wait((waiter,), timeout=self._patience())
+            await asyncio.wait((waiter, late), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             if waiter.done() and not waiter.exception():
                 self.give_back(waiter.result())
             raise
         finally:
+            late.cancel()
             if not waiter.done():
                 self._waiting.remove(waiter)
                 self._settle()
@@ -167,8 +171,10 @@ class Pool:
         """Takes a place at the instance with the fewest requests."""
         free: Instance | None = None
         for instance in self._ready:
-            if instance.requests < self.revision.concurrency and (
-                free is None or instance.requests < free.requests
+            if (
+                instance.requests < self.revision.concurrency
+                and (free is None or instance.requests < free.requests)
+                and instance.may_serve
             ):
                 free = instance
         if free is not None:
@@ -183,7 +189,8 @@ class Pool:
         wanted = ceil(demand / max(1.0, revision.concurrency * TARGET))
         if not self._draining:
             wanted = max(wanted, revision.min_instances)
-        for _ in range(min(wanted, revision.max_instances) - self._count):
+        resting = sum(not instance.may_serve for instance in self._ready)
+        for _ in range(min(wanted + resting, revision.max_instances) - self._count):
             self._starting += 1
             self._in_background(self._launch_counted(reason))
 
@@ -204,7 +211,9 @@ class Pool:
         began = loop.time()
         try:
             instance = Instance(
-                self.revision, self.journal, self._clock.time(), lambda: self._lost(instance)
+                *(self.revision, self.journal, self._clock),
+                on_end=lambda: self._lost(instance),
+                on_ready=self._hand_out,
             )
             self.journal.system(instance.id, "INFO", f"Starting new instance. Reason: {reason}")
             await instance.start(self._engine, self._around(self.revision, instance.id))
@@ -234,6 +243,16 @@ class Pool:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_exception(error)
+
+    async def _lose_patience(self) -> None:
+        """Returns when a request has waited for long enough, by the cloud's clock.
+
+        A clock that jumps leaves an instance that is starting some real time all the same.
+        """
+        patience, real = self._patience(), REAL_TIME if self._starting else 0.0
+        began = time.monotonic()
+        await self._clock.sleep(patience)
+        await asyncio.sleep(began + min(patience, real) - time.monotonic())
 
     def _patience(self) -> float:
         """Seconds that a request waits: max(3.5 x mean start, 10 s).

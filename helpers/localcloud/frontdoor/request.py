@@ -27,7 +27,10 @@ HOP_BY_HOP = frozenset(
 """Headers that concern one connection alone: RFC 9110, section 7.6.1."""
 
 _WRITTEN_ANEW = frozenset(
-    (b"x-forwarded-for", b"x-forwarded-proto", b"traceparent", b"x-cloud-trace-context")
+    (
+        *(b"forwarded", b"x-forwarded-for", b"x-forwarded-proto"),
+        *(b"traceparent", b"x-cloud-trace-context"),
+    )
 )
 _NOT_TO_APP = HOP_BY_HOP | _WRITTEN_ANEW
 _NOT_TO_CLIENT = HOP_BY_HOP | {b"server"}
@@ -144,7 +147,10 @@ class Request:
         return Trace(found[1].decode().lower(), span, forced)
 
     def to_app(self, client: str, scheme: str, trace: Trace) -> bytes:
-        """The head as the app gets it: names keep their case, hop-by-hop headers stay behind."""
+        """The head as the app gets it: names keep their case, hop-by-hop headers stay behind.
+
+        The form of Forwarded is that of a request which a live service showed (2025).
+        """
         dropped = _NOT_TO_APP | _named(self.fields)
         parts = [self.method, b" ", self.target, b" HTTP/1.1\r\n"]
         for name, lower, value in self.headers:
@@ -156,8 +162,11 @@ class Request:
             parts.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
         before = self.text(b"x-forwarded-for")
         chain = f"{before},{client}" if before else client
-        parts.append(f"X-Forwarded-For: {chain}\r\n".encode("latin-1"))
-        parts.append(f"X-Forwarded-Proto: {scheme}\r\n".encode())
+        node = f"[{client}]" if ":" in client else client
+        parts.append(
+            f"X-Forwarded-For: {chain}\r\nX-Forwarded-Proto: {scheme}\r\n"
+            f'Forwarded: for="{node}";proto={scheme}\r\n'.encode("latin-1")
+        )
         parts += (trace.headers, b"\r\n")
         return b"".join(parts)
 

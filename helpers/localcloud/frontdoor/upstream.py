@@ -130,9 +130,11 @@ class Upstream(asyncio.Protocol):
                 self._switched = True
                 receiver.switched()
                 receiver.response_data(data[upgrade.args[0] :])
-        except httptools.HttpParserCallbackError as error:
-            raise error.__context__ or error from None
-        except httptools.HttpParserError:
+        except httptools.HttpParserError as error:
+            if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(
+                error.__context__, httptools.HttpParserError
+            ):
+                raise error.__context__ or error from None
             self._keep_alive = False
             if not self._ended and self._receiver is receiver:
                 return receiver.response_broke(silent=False)
@@ -189,6 +191,8 @@ class Upstream(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser; trailers come here too and are left out."""
+        if not value.isascii():
+            raise httptools.HttpParserError("Cloud Run's header values are ASCII")
         if not self._in_body:
             self._response.add(name, value)
 

@@ -20,6 +20,7 @@ OPEN_FILES = 25000
 """Cloud Run's limit: https://docs.cloud.google.com/run/docs/container-contract"""
 
 SCRATCH = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "localhost")
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 LIFE = ("--die-with-parent", "--new-session", "--as-pid-1", "--clearenv")
 
 
@@ -59,6 +60,23 @@ class Launch:
         except OSError:
             return False
         return (found.st_dev, found.st_ino) != self._bubblewrap
+
+    def open_folder(self, path: str) -> int | None:
+        """Opens a folder in the container's root; None if that is gone, or it is no folder.
+
+        No symbolic link is followed: it could lead to this machine's files.
+        """
+        try:
+            folder = os.open(f"/proc/{self.first}/root", FOLDER)
+            for name in path.strip("/").split("/"):
+                try:
+                    below = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+                finally:
+                    os.close(folder)
+                folder = below
+        except OSError:
+            return None
+        return folder
 
     def kill(self, number: int) -> None:
         """Sends a signal to the first process, or ends bubblewrap if it has none yet."""

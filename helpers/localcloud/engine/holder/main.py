@@ -3,7 +3,7 @@
 The order is JSON on stdin. Everything else goes over the control socket, one JSON object a
 message, with descriptors where there are any:
 
-to the daemon    ``{"listeners": n}`` ``{"started": pid}`` ``{"sockets": n}``
+to the daemon    ``{"listeners": n}`` ``{"started": pid}`` and /var/log ``{"sockets": n}``
                  ``{"fault": text}`` ``{"exited": code or null, "out_of_memory": bool}``
 from the daemon  ``{"kill": signal}`` ``{"sockets": n}``
 
@@ -12,6 +12,7 @@ A null code means that the program could not be executed; bubblewrap has said wh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -19,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from . import memory, namespaces, network
@@ -60,6 +62,7 @@ class Holder:
         self._limit = limit
         self._out_of_memory = False
         self._is_started = False
+        self._logs = order["logs"]
         self._looked = 0.0
         namespaces.adopt_orphans()
         namespaces.enter(network=order["network"])
@@ -68,7 +71,7 @@ class Holder:
                 [(host, port) for host, port in order[kind]] for kind in ("addresses", "datagrams")
             )
             listeners = network.bring_up(addresses, datagrams)
-            tell(control, {"listeners": len(listeners)}, listeners)
+            tell(control, {"listeners": len(listeners)}, [each.fileno() for each in listeners])
         admit = limit.admit if limit else _no_limit
         self._launch: Launch = launch(order, admit=admit)
 
@@ -108,7 +111,10 @@ class Holder:
 
     def _start(self) -> None:
         self._is_started = True
-        tell(self._control, {"started": self._launch.first})
+        logs = self._launch.open_folder(self._logs) if self._logs else None
+        tell(self._control, {"started": self._launch.first}, [] if logs is None else [logs])
+        if logs is not None:
+            os.close(logs)
 
     def _obey(self) -> bool:
         try:
@@ -122,7 +128,7 @@ class Holder:
             self._launch.kill(request["kill"])
         if "sockets" in request:
             made = network.unconnected(request["sockets"])
-            tell(self._control, {"sockets": len(made)}, made)
+            tell(self._control, {"sockets": len(made)}, [each.fileno() for each in made])
             for each in made:
                 each.close()
         return True
@@ -144,14 +150,13 @@ class Holder:
 
 
 def tell(
-    control: socket.socket, message: dict[str, Any], passed: list[socket.socket] | None = None
+    control: socket.socket,
+    message: dict[str, Any],
+    passed: Sequence[int] = (),
 ) -> None:
-    """Sends the daemon a message; nothing happens if it is gone."""
-    try:
-        descriptors = [each.fileno() for each in passed or ()]
-        socket.send_fds(control, [json.dumps(message).encode()], descriptors)
-    except ConnectionError:
-        pass
+    """Sends the daemon a message with descriptors; nothing happens if it is gone."""
+    with contextlib.suppress(ConnectionError):
+        socket.send_fds(control, [json.dumps(message).encode()], list(passed))
 
 
 def _no_limit() -> None:

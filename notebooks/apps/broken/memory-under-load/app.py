@@ -1,0 +1,16 @@
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+REPORTS: list[bytes] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        report = b"x" * 10 * 1024 * 1024
+        REPORTS.append(report)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"%d bytes\n" % len(report))
+
+
+ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
