@@ -121,6 +121,18 @@ def labels() -> Labels:
     return label_of(auth.who_am_i()["account"])
 
 
+def place() -> tuple[str, str]:
+    """Return the project and the region that were entered.
+
+    Raises:
+        CannotEnter: none was.
+    """
+    if _place is None:
+        raise CannotEnter("Enter a cloud first: lab.enter().")
+    project, region, _ = _place
+    return project, region
+
+
 def wait(until: Callable[[], object] | None, cloud_time: str) -> None:
     """Return when ``until`` returns something true.
 

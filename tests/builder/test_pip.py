@@ -10,6 +10,7 @@ import tarfile
 import threading
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -24,26 +25,7 @@ COPY . ./
 RUN pip install --no-cache-dir -r requirements.txt
 CMD exec gunicorn --bind :$PORT --workers 1 --threads 8 --timeout 0 main:app
 """
-WIKI = """\
-FROM python:3.9-alpine
-
-# We copy just the requirements.txt first to leverage Docker cache
-COPY ./requirements.txt /app/requirements.txt
-
-RUN apk add --update netcat-openbsd && rm -rf /var/cache/apk/*
-
-WORKDIR /app
-
-RUN pip3 install -r requirements.txt
-
-# We copy whole directory for easy maintenance.
-COPY . /app
-
-ENV AUTHLIB_INSECURE_TRANSPORT=1
-ENV FLASK_DEBUG=1
-
-CMD /usr/local/bin/flask run --host='0.0.0.0' --port=$PORT
-"""
+WIKI = (Path(__file__).parents[2] / "notebooks/apps/fragile/Dockerfile.wiki-2021").read_text()
 APP = """\
 import os
 from flask import Flask
@@ -106,6 +88,7 @@ dependencies = ["itsdangerous"]
 """
 BACKEND = """\
 import zipfile
+from pathlib import Path
 
 def build_wheel(folder, *_):
     name = "app-1-py3-none-any.whl"

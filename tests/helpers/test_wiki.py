@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from helpers import show, wiki
 from helpers.course.catalogue import listed
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+DOCKERFILE = NOTEBOOKS / "apps/fragile/Dockerfile.wiki-2021"
 WRITTEN = {lesson.name for lesson in listed(NOTEBOOKS)}
 PLANNED = {
     "05-when-it-breaks",
@@ -81,3 +83,22 @@ def test_what_the_map_quotes_is_shown_byte_for_byte() -> None:
         "</code>",
     ):
         assert command in markup
+
+
+def test_the_dockerfile_of_the_page_is_kept_byte_for_byte() -> None:
+    """Else lesson 05 mends a Dockerfile that nobody had."""
+    kept = DOCKERFILE.read_bytes()
+    assert hashlib.sha256(kept).hexdigest() == (
+        "497e948f76ce6900317670bbf659a217a6a94d77205b88f184c6e035594ed38b"
+    )
+    first = 75  # The line of the page on which it begins.
+    lines = kept.decode().splitlines()
+    quoted = [
+        (one.lines, code)
+        for one in wiki.statements()
+        if first <= one.lines[0] < first + len(lines)
+        for code in re.findall("`([A-Z]+ .*?)`", one.said)
+    ]
+    assert len(quoted) == 9
+    for numbers, code in quoted:
+        assert code in [lines[number - first] for number in numbers]
