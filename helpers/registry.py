@@ -102,14 +102,12 @@ def move_tag(image: str, tag: str, digest: str) -> None:
 def address(image: str) -> str:
     """Return the web address of the manifest of an image's tag or digest.
 
-    Without either, the tag is ``latest``.
+    Without either, the tag is ``latest``; of both, the digest counts.
     """
     host, _, path = image.partition("/")
-    if "@" in path:
-        path, _, reference = path.partition("@")
-    else:
-        path, _, reference = path.partition(":")
-    return f"https://{host}/v2/{path}/manifests/{reference or 'latest'}"
+    path, _, digest = path.partition("@")
+    path, _, tag = path.partition(":")
+    return f"https://{host}/v2/{path}/manifests/{digest or tag or 'latest'}"
 
 
 def manifest(image: str) -> bytes:
@@ -145,6 +143,10 @@ def push(image: str, manifest: bytes, read: Callable[[str], bytes]) -> str:
     base, _, reference = address(image).rpartition("/manifests/")
     content = json.loads(manifest)
     parts = content.get("layers", []) + ([content["config"]] if "config" in content else [])
+    # OCI lets a manifest leave out what kind it is; docker does not.
+    kind = content.get(
+        "mediaType", f"{OCI}.{'index' if 'manifests' in content else 'manifest'}.v1+json"
+    )
 
     for digest in [part["digest"] for part in parts]:
         short = digest.removeprefix("sha256:")[:12]
@@ -165,7 +167,7 @@ def push(image: str, manifest: bytes, read: Callable[[str], bytes]) -> str:
     accepted = registry.put(
         f"{base}/manifests/{reference}",
         data=manifest,
-        headers={"Content-Type": content["mediaType"]},
+        headers={"Content-Type": kind},
     )
     accepted.raise_for_status()
     return str(accepted.headers["Docker-Content-Digest"])

@@ -517,6 +517,16 @@ def regional_host(location: str) -> str:
     return f"Namespaced resources are served at LOCATION-run.googleapis.com, not at {location}."
 
 
+def env_name() -> str:
+    """A name that no program could ask for."""
+    return "must not contain '=' or a null character."
+
+
+def env_value() -> str:
+    """A value that would end too early for every program."""
+    return "must not contain a null character."
+
+
 def one_of(known: tuple[str, ...]) -> str:
     """A value of an enumeration that a field of Cloud Run cannot have."""
     return f"must be one of {', '.join(known)}."

@@ -245,6 +245,15 @@ def test_the_logs_of_a_project_are_listed_and_deleted(call: Caller, project: str
     assert found["textPayload"] == "again"
 
 
+@pytest.mark.parametrize("query", ['textPayload:"kelvin"', 'textPayload:"xi"', '"kelvin"'])
+def test_letters_of_every_alphabet_are_found_in_any_case(
+    call: Caller, project: str, query: str
+) -> None:
+    """What is left out unread must be what the filter would leave out."""
+    write(call, project, "300 \N{KELVIN SIGN}elvin X\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}")
+    assert len(entries(call, query, project)) == 1
+
+
 @pytest.mark.parametrize("year", ["0001", "2300", "9999"])
 def test_an_entry_of_any_year_is_found(call: Caller, project: str, year: str) -> None:
     """A broken clock must not take the others' lines with it."""

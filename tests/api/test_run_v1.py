@@ -96,6 +96,18 @@ def test_a_failed_revision_says_so_in_the_conditions(run: Caller, project: str) 
     assert "is not ready and cannot serve traffic. The user-provided" in ready["message"]
 
 
+def test_traffic_for_no_revision_says_so_in_the_conditions(run: Caller, project: str) -> None:
+    """gcloud prints the message of Ready; without one it says that something failed, no more."""
+    path = f"{KNATIVE}/{project}/services"
+    run("POST", path, manifest())
+    service = settled(run, f"{path}/hello")
+    service["spec"]["traffic"] = [{"revisionName": "hello-none", "percent": 100}]
+    run("PUT", f"{path}/hello", service)
+    ready = settled(run, f"{path}/hello")["status"]["conditions"][0]
+    assert (ready["type"], ready["status"]) == ("Ready", "False")
+    assert "hello-none" in ready["message"]
+
+
 def test_a_version_that_was_overtaken_is_refused(run: Caller, project: str) -> None:
     """Two people edit one service: the second must not undo the first without knowing."""
     path = f"{KNATIVE}/{project}/services/hello"

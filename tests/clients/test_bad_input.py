@@ -51,6 +51,8 @@ WRONG: list[tuple[Any, str, str]] = [
     (container(ports=[{"name": "tcp"}]), f"{FIRST}.ports[0].name", "'http1' or 'h2c'"),
     (container(ports=[{"containerPort": 70000}]), f"{FIRST}.ports[0].container_port", "65535"),
     (container(env=[{"name": "PORT", "value": "1"}]), f"{FIRST}.env", "reserved env names"),
+    (container(env=[{"name": "A=B", "value": "x"}]), f"{FIRST}.env[0].name", "'='"),
+    (container(env=[{"name": "A", "value": "x\0y"}]), f"{FIRST}.env[0].value", "null character"),
     (container(env=[{"name": "A", "value": "x" * 32769}]), f"{FIRST}.env[0].value", "32768"),
     (container(resources={"limits": {"memory": "lots"}}), f"{FIRST}.resources.limits.memory",
      "Could not parse Quantity"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -116,10 +117,20 @@ def test_a_stranger_is_refused_until_it_is_a_reader(places: tuple[str, str]) -> 
         ("gcr.io/p/app", "gcr.io/v2/p/app/manifests/latest"),
         ("us-docker.pkg.dev/p/r/a/b:v1", "us-docker.pkg.dev/v2/p/r/a/b/manifests/v1"),
         ("us-docker.pkg.dev/p/r/a@sha256:0", "us-docker.pkg.dev/v2/p/r/a/manifests/sha256:0"),
+        ("us-docker.pkg.dev/p/r/a:v1@sha256:0", "us-docker.pkg.dev/v2/p/r/a/manifests/sha256:0"),
     ],
 )
 def test_every_way_to_name_an_image_has_its_address(image: str, path: str) -> None:
     assert registry.address(image) == f"https://{path}"
+
+
+def test_an_image_that_does_not_say_its_kind_is_pushed(places: tuple[str, str]) -> None:
+    """OCI's specification does not ask for it, and not every builder writes it."""
+    name, image = places[0], small("kindless")
+    content = json.loads(image.manifest)
+    del content["mediaType"]
+    digest = registry.push(f"{name}:kindless", json.dumps(content).encode(), reading(image))
+    assert registry.tags(name)["kindless"] == digest
 
 
 def test_an_image_that_is_not_there_is_not_found(places: tuple[str, str]) -> None:

@@ -315,11 +315,11 @@ def narrow(node: Node, descending: bool = False, after: Position | None = None) 
                 log = log_of(value.text)
             case Compare((first, *_), "=" | ":", value) if first in _WORDED:
                 if _PLAIN.fullmatch(value.text) and value != Value("NULL_VALUE"):
-                    words.append(value.text)
+                    words.append(max(_UNSURE.split(value.text), key=len))
     return Narrowed(
         since=max(since, default=None),
         until=min(until, default=None),
-        log=log,
+        log=log.lower(),
         severity=severity,
         words=tuple(words[:MOST_WORDS]),
         descending=descending,
@@ -328,5 +328,7 @@ def narrow(node: Node, descending: bool = False, after: Position | None = None) 
 
 
 _WORDED = frozenset(("resource", "labels", "textPayload", "jsonPayload", "trace", "spanId"))
+_UNSURE = re.compile("[iIkK]")
+"""The sign of kelvin and a Turkish I are these in lower case, but stand in JSON as escapes."""
 MOST_WORDS = 4
 """Each is one more search of every entry's text; a few leave little over."""

@@ -197,7 +197,8 @@ async def _reconcile(
             failure = await _carry_out(cloud, snapshot, revision)
         except Exception:
             log.exception("%s", operation)
-            failure = Failure("INTERNAL", "Internal error encountered.", {"reason": "INTERNAL"})
+            text = "Internal error encountered."
+            failure = Failure("INTERNAL", text, {"reason": "INTERNAL", "message": text})
         document = get(cloud, name)
         _conclude(cloud, document, snapshot, revision, configured, failure)
         with cloud.store.transaction():
@@ -280,7 +281,8 @@ async def _route(cloud: Cloud, snapshot: Document, revision: str | None) -> Fail
             continue
         name = f"{snapshot['name']}/revisions/{target['revision']}"
         if not run_revisions.exists(cloud, name):
-            return Failure("NOT_FOUND", unrecorded.traffic_without_revision(target["revision"]), {})
+            text = unrecorded.traffic_without_revision(target["revision"])
+            return Failure("NOT_FOUND", text, {"message": text})
         if failure := run_revisions.failed(cloud, name):
             return failure
     try:

@@ -156,6 +156,10 @@ class Check:
                 raise unimplemented("EnvVar.valueSource (Secret Manager)")
             if not name:
                 raise self.refuse(f"{place}[{index}].name", "required field not present.")
+            if "=" in name or "\0" in name:
+                raise self.refuse(f"{place}[{index}].name", unrecorded.env_name())
+            if "\0" in variable.get("value", ""):
+                raise self.refuse(f"{place}[{index}].value", unrecorded.env_value())
             if name in RESERVED_ENV:
                 raise self.refuse(
                     place, f"The following reserved env names were provided: {name}. These values"
