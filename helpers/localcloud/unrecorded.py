@@ -208,6 +208,11 @@ def header_value() -> str:
     return "must have visible ASCII characters, spaces and tabs only."
 
 
+def bad_layer(image: str, what: str) -> str:
+    """A revision whose image has a layer that cannot be unpacked."""
+    return f"The layers of image '{image}' cannot be unpacked: {what}."
+
+
 def cannot_run(what: str) -> str:
     """A log line for an instance that this machine could not run."""
     return f"The local cloud could not run the instance: {what}"

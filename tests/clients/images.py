@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from google.api_core.exceptions import NotFound
 from google.cloud import storage
@@ -23,7 +23,7 @@ def hello():
 """
 
 
-def archive(files: Mapping[str, str | bytes]) -> bytes:
+def archive(files: Mapping[str, str | bytes], executable: Container[str] = ()) -> bytes:
     """A gzipped tar of these files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
@@ -31,6 +31,7 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
             data = content.encode() if isinstance(content, str) else content
             member = tarfile.TarInfo(name)
             member.size = len(data)
+            member.mode = 0o755 if name in executable else 0o644
             tar.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
 
@@ -62,11 +63,15 @@ def request(source: cloudbuild_v1.Source, tag: str) -> cloudbuild_v1.Build:
 
 
 def build(
-    project: str, name: str, dockerfile: str, files: Mapping[str, str | bytes] | None = None
+    project: str,
+    name: str,
+    dockerfile: str,
+    files: Mapping[str, str | bytes] | None = None,
+    executable: Container[str] = (),
 ) -> str:
     """Builds an image and returns its name in gcr.io."""
     tag = f"gcr.io/{project}/{name}"
-    source = upload(project, archive({"Dockerfile": dockerfile, **(files or {})}))
+    source = upload(project, archive({"Dockerfile": dockerfile, **(files or {})}, executable))
     client = cloudbuild_v1.CloudBuildClient()
     client.create_build(project_id=project, build=request(source, tag)).result(timeout=120)
     return tag

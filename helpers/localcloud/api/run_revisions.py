@@ -6,11 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from .. import unrecorded
 from ..clock import timestamp
 from ..cloud import Cloud
+from ..engine.unpack import BadLayer
 from ..errors import GoogleError
 from ..frontdoor.model import RevisionSpec, StartFailed
 from ..registry import image as images
+from ..registry.image import NotAnImage
 from ..registry.repositories import NoSuchImage, PullDenied
 from . import run_probes
 from .run_validation import LATEST, quantity, seconds
@@ -248,9 +251,15 @@ async def _import_image(cloud: Cloud, revision: Document) -> Failure | None:
         name = name.rpartition(":")[0]
     container["image"] = f"{name}@{digest}"
     cloud.store.put(REVISIONS, revision["name"], revision)
-    image = images.load(cloud.blobs, digest)
-    await cloud.in_worker(cloud.layers.rootfs, image)
-    return None
+    try:
+        await cloud.in_worker(cloud.layers.rootfs, images.load(cloud.blobs, digest))
+    except NotAnImage as error:
+        text = f"{prefix}Cloud Run does not support image '{reference}': {error}"
+    except BadLayer as error:
+        text = f"{prefix}{unrecorded.bad_layer(reference, str(error))}"
+    else:
+        return None
+    return Failure("FAILED_PRECONDITION", text, {"message": text, "reason": "REVISION_FAILED"})
 
 
 def start_failure(cloud: Cloud, service: Document, name: str, error: StartFailed) -> Failure:

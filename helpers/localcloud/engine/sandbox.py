@@ -30,6 +30,7 @@ SEALED = ("sys", "sysrq-trigger", "fs", "acpi", "scsi", "mtrr")
 
 LOCALHOST = "127.0.0.1 localhost\n::1 localhost\n"
 METADATA_NAMES = "169.254.169.254 metadata.google.internal metadata\n"
+CGROUPS = "/sys/fs/cgroup"
 OPEN_TO_ALL = ("--perms", "1777", "--dir")
 ONE_USER = "The sandbox engine, without root, has one user: all files of the image are USER {}'s."
 NAMES = "nameserver 169.254.169.254\n"
@@ -68,6 +69,7 @@ class Sandbox:
             files["/etc/hosts"] += METADATA_NAMES
         if NAME_SERVER in spec.datagrams:
             files["/etc/resolv.conf"] = NAMES
+        files |= _limits(spec)
         mounts = _Mounts(tree, files, spec.binds)
         who = user(tree, spec.command.user, unknown_is_root=True)
         if who[0] and os.geteuid():
@@ -263,6 +265,20 @@ async def _until(box: Box, stop: asyncio.Event | None) -> Exit:
         box.kill(signal.SIGKILL)
         await asyncio.shield(box.exited)
     return box.exited.result()
+
+
+def _limits(spec: ContainerSpec) -> dict[str, str]:
+    """The limits of a container, where a program looks for them.
+
+    Source: https://github.com/knative/specs/blob/main/specs/serving/runtime-contract.md, "Memory
+    and CPU limits" (read 2026-11-25)
+    """
+    period = 100_000
+    return {
+        f"{CGROUPS}/memory/memory.limit_in_bytes": f"{spec.memory}\n",
+        f"{CGROUPS}/cpu/cpu.cfs_period_us": f"{period}\n",
+        f"{CGROUPS}/cpu/cpu.cfs_quota_us": f"{round(spec.cpu * period)}\n",
+    }
 
 
 def _text(path: str) -> str:

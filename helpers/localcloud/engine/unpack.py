@@ -52,6 +52,11 @@ class _Unpacker:
         self._parents: dict[str, Path] = {}
 
     def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        try:
+            member.name.encode()
+        except UnicodeEncodeError as error:
+            # So says https://docs.cloud.google.com/run/docs/container-contract (2026-04-08).
+            raise BadLayer(f"the file name {member.name!a} is not UTF-8") from error
         parts = [part for part in member.name.split("/") if part not in ("", ".")]
         if ".." in parts:
             raise BadLayer(f"{member.name} would leave the layer")

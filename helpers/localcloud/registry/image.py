@@ -40,7 +40,8 @@ class Image:
 def load(blobs: Blobs, digest: str) -> Image:
     """Reads the image that a manifest digest names; from an index it takes linux/amd64.
 
-    Raises FileNotFoundError when a piece is missing and NotAnImage when no piece fits.
+    Raises FileNotFoundError when a piece is missing and NotAnImage, in Cloud Run's words as they
+    were recorded in 2025, when no piece fits.
     """
     manifest = json.loads(blobs.read(digest))
     if "manifests" in manifest:
@@ -48,7 +49,8 @@ def load(blobs: Blobs, digest: str) -> Image:
             platform = entry.get("platform", {})
             if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
                 return load(blobs, entry["digest"])
-        raise NotAnImage("no linux/amd64 image in the list")
+        kind = manifest.get("mediaType", OCI_INDEX)
+        raise NotAnImage(f"Container manifest type '{kind}' must support amd64/linux.")
     config = json.loads(blobs.read(manifest["config"]["digest"]))
     return Image(digest, config, tuple(manifest["layers"]))
 
