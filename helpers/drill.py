@@ -201,7 +201,7 @@ def outcome() -> Outcome:
         return Outcome("error", str(error))
     bad = [f"{path} answers {found}" for path, found in answers.items() if found != "200"]
     if not bad:
-        return Outcome("passed", f"{' and '.join(answers)} answer 200.")
+        return Outcome("passed", f"200 from {' and '.join(answers)}.")
     if now.generation == 1:
         return Outcome("not tried", f"The service is as it was when the drill began. {bad[0]}.")
     return Outcome("not yet", f"{bad[0]}.")

@@ -152,7 +152,9 @@ def wait(until: Callable[[], object] | None, cloud_time: str) -> None:
         else:
             _held.ask("advance", by=cloud_time)
         return
-    if not until() and _held is not None:
+    if until():
+        return
+    if _held is not None:
         _held.ask("advance", by=cloud_time)
     deadline = time.monotonic() + WAIT_SECONDS
     while not until():

@@ -331,12 +331,15 @@ def test_an_idle_instance_that_was_killed_loses_no_request(tmp_path: Path) -> No
     asyncio.run(scenario())
 
 
-def test_out_of_memory_is_500_and_named_in_both_logs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("connection", ["new", "kept"])
+def test_out_of_memory_is_500_and_named_in_both_logs(tmp_path: Path, connection: str) -> None:
     """The line that the wiki's author never found."""
 
     async def scenario() -> None:
         async with world(tmp_path) as cloud:
             await cloud.serve()
+            if connection == "kept":
+                assert (await (await cloud.connect()).get("/revision")).status == 200
             waiting = ask(cloud)
             await until(lambda: held(cloud) == [1])
             process = cloud.processes.started[0]

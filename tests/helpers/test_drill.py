@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import nbformat
 import pytest
 from google.cloud import run_v2
 
 from helpers import drill, lab, logs, service
 from tests.conftest import REGION, LocalCloud, eventually
 
+NOTEBOOK = Path(__file__).parents[2] / "notebooks/drills.ipynb"
 Repair = Callable[[run_v2.RevisionTemplate], object]
 NO_ADDRESS = "/ answers nothing: the service has no address yet."
 
@@ -121,3 +125,11 @@ def test_a_check_says_when_there_is_nothing_to_look_at() -> None:
     assert drill.outcome().word == "error"
     with pytest.raises(ValueError, match="numbered 1 to 8"):
         drill.start(9)
+
+
+def test_the_notebook_tells_those_who_only_read_the_same() -> None:
+    """Else hints and solutions on the page are of another drill than the one that runs."""
+    (cell,) = (one for one in nbformat.read(NOTEBOOK, 4).cells if one.id == "all-hints")
+    told = re.findall(r"<(?:li|p)>(.*)</(?:li|p)>", cell.source)
+    texts = [text for one in drill.DRILLS for text in (*one.hints, one.solution)]
+    assert told == [re.sub("`(.*?)`", r"<code>\1</code>", text) for text in texts]

@@ -16,7 +16,6 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 DOCKERFILE = NOTEBOOKS / "apps/fragile/Dockerfile.wiki-2021"
 WRITTEN = {lesson.name for lesson in listed(NOTEBOOKS)}
 PLANNED = {
-    "05-when-it-breaks",
     "06-custom-domains",
     "07-vpc-and-ingress",
     "09-one-image-three-platforms",

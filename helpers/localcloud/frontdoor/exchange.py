@@ -299,10 +299,7 @@ class Exchange:
             upstream.close()
         if self._switched or self._status:
             return self._abandon(BROKEN if not self._switched else "")
-        if silent and self._reused and not self.request.has_body:
-            self._reused, self._again = False, True
-            self._in_background(self._reach())
-        elif silent:
+        if silent:
             self._in_background(self._explain())
         else:
             self._fail(503, BROKEN)
@@ -318,6 +315,9 @@ class Exchange:
         end = await self._instance.end(soon=True)
         if end is not None and end.out_of_memory:
             self._fail(500, OUT_OF_MEMORY)
+        elif self._reused and not self.request.has_body:
+            self._reused, self._again = False, True
+            await self._reach()
         elif end is not None and self._again:
             # The connection was kept from before and the next one met a container that was
             # just ending: the app has had neither.

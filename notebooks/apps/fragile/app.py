@@ -13,7 +13,7 @@ print("Loading", flush=True)
 time.sleep(float(os.environ.get("WARM_UP", "0")))
 
 app = Flask(__name__)
-app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1)  # type: ignore[method-assign]
+app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1)
 
 kept: list[bytes] = []
 
