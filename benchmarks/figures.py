@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from helpers.course.surroundings import scratch_folder
 
-from . import local_cloud
+from . import gcloud, local_cloud
 from .figure import Figure
 
 Measure = Callable[[], Iterator[Figure]]
@@ -34,7 +34,7 @@ def course() -> Iterator[Figure]:
         yield Figure(f"lesson {name}", seconds, "s")
 
 
-MEASURES: tuple[Measure, ...] = (course, local_cloud.start, local_cloud.serving)
+MEASURES: tuple[Measure, ...] = (course, local_cloud.start, local_cloud.serving, gcloud.tried)
 
 
 def main() -> None:

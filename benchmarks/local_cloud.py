@@ -38,7 +38,7 @@ CMD exec gunicorn --bind :$PORT --workers 1 --threads 8 --timeout 0 main:app
 
 
 @contextlib.contextmanager
-def _inside(folder: Path) -> Iterator[tuple[Home, control.Connection]]:
+def inside(folder: Path) -> Iterator[tuple[Home, control.Connection]]:
     """A fresh cloud that this process is inside of."""
     home = Home(folder)
     before = dict(os.environ)
@@ -69,7 +69,7 @@ def start() -> Iterator[Figure]:
     for _ in range(5):
         with scratch_folder("figures-") as folder:
             began = time.perf_counter()
-            with _inside(folder):
+            with inside(folder):
                 headers = {"Authorization": f"Bearer {_token()}"}
                 url = f"https://run.googleapis.com/v2/{PARENT}/services"
                 requests.get(url, headers=headers, timeout=30).raise_for_status()
@@ -79,7 +79,7 @@ def start() -> Iterator[Figure]:
 
 def serving() -> Iterator[Figure]:
     """What a running cloud takes for a host, a call, a deployment; and its memory."""
-    with scratch_folder("figures-") as folder, _inside(folder) as (home, _):
+    with scratch_folder("figures-") as folder, inside(folder) as (home, _):
         services = run_v2.ServicesClient()
         _deploy(services, "warm-up", HELLO)
         yield Figure("TLS set-up of a new host", _new_host(home) * 1000, "ms", 10)
@@ -96,7 +96,7 @@ def serving() -> Iterator[Figure]:
         tag = images.build("hands-on", "figures", DOCKERFILE, files)
         _deploy(services, "from-source", tag)
         yield Figure("source to first 200", time.perf_counter() - began, "s")
-    with scratch_folder("figures-") as folder, _inside(folder) as (_, connection):
+    with scratch_folder("figures-") as folder, inside(folder) as (_, connection):
         _token()
         time.sleep(3)  # It is to be idle: the images that it makes at its start are made.
         pid = connection.ask("status")["pid"]
