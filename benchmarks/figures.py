@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 from helpers.course.surroundings import scratch_folder
 
-from . import front_door, local_cloud
+from . import front_door, gcloud, local_cloud
 from .figure import Figure, NotMeasured
 
 Measure = Callable[[], Iterator[Figure | NotMeasured]]
@@ -42,6 +42,7 @@ MEASURES: dict[str, Measure] = {
     "local_cloud.serving": local_cloud.serving,
     "front_door.cold": front_door.cold,
     "front_door.warm": front_door.warm,
+    "gcloud": gcloud.tried,
 }
 
 

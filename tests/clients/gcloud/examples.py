@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import textwrap
+import time
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -54,13 +55,26 @@ class Example:
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def refused(self) -> bool:
+        """Whether the local cloud lacks what it needs."""
+        return self.outcome == "refused"
+
 
 @dataclass(frozen=True)
 class Ended:
     """What came of an example; ``code`` is None if nobody waited for its end."""
 
+    example: Example
     code: int | None
     output: str
+    seconds: float
+
+    @property
+    def as_classed(self) -> bool:
+        """Whether it printed what it should, and ended as its class says."""
+        right = self.code != 0 if self.example.refused else self.code == self.example.exit
+        return right and self.example.prints in self.output
 
 
 def commands() -> list[str]:
@@ -68,14 +82,14 @@ def commands() -> list[str]:
     return [command["name"] for command in TABLE["command"]]
 
 
-def examples(outcome: str = "") -> list[Example]:
-    """The examples of the table, or those of one class."""
+def examples() -> list[Example]:
+    """The examples of the table."""
     found = []
     for command in TABLE["command"]:
         for row in command["example"]:
             fields = dict(row)
             found.append(Example(command["name"], outcome=fields.pop("class"), **fields))
-    return [example for example in found if outcome in ("", example.outcome)]
+    return found
 
 
 # What gcloud prints
@@ -116,11 +130,12 @@ def _examples(help_text: str) -> Iterator[str]:
 # Running them
 
 
-def run(example: Example, home: Home, folder: Path, *, to_the_end: bool = True) -> Ended:
+def run(example: Example, home: Home, folder: Path) -> Ended:
     """Run an example in a shell whose home and working folder is ``folder``, inside a local cloud.
 
-    This process must be inside the cloud of ``home``. Unless ``to_the_end``, the example is ended
-    as soon as it has met what it ``prints``: gcloud repeats a refused request for half a minute.
+    This process must be inside the cloud of ``home``. A refused example is watched request by
+    request and ended as soon as it has got its refusal: gcloud would repeat the request for half
+    a minute.
     """
     config = folder / ".config" / "gcloud"
     shutil.copytree(home.gcloud, config)
@@ -136,8 +151,9 @@ def run(example: Example, home: Home, folder: Path, *, to_the_end: bool = True) 
         "HOME": str(folder),
         "CLOUDSDK_CONFIG": str(config),
         "CLOUDSDK_CORE_DISABLE_PROMPTS": "" if example.answers else "1",
-        "CLOUDSDK_CORE_LOG_HTTP": "" if to_the_end else "1",
+        "CLOUDSDK_CORE_LOG_HTTP": "1" if example.refused else "",
     }
+    began = time.perf_counter()
     ours, theirs = pty.openpty() if example.answers else os.pipe()
     with open(ours, "r+b" if example.answers else "rb", buffering=0) as terminal:
         process = subprocess.Popen(
@@ -155,11 +171,12 @@ def run(example: Example, home: Home, folder: Path, *, to_the_end: bool = True) 
         output = b""
         while data := _read(terminal):
             output += data
-            if not to_the_end and example.prints.encode() in output:
+            if example.refused and example.prints.encode() in output:
                 os.killpg(process.pid, signal.SIGTERM)
                 process.wait(PATIENCE)
-                return Ended(None, _plain(output))
-    return Ended(process.wait(PATIENCE), _plain(output))
+                return Ended(example, None, _plain(output), time.perf_counter() - began)
+    code = process.wait(PATIENCE)
+    return Ended(example, code, _plain(output), time.perf_counter() - began)
 
 
 def _read(terminal: io.RawIOBase) -> bytes:
