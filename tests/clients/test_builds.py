@@ -190,6 +190,35 @@ def test_bad_builds_are_refused_before_they_start(cloud: LocalCloud, project: st
     assert list(client.list_builds(project_id=project)) == []
 
 
+@pytest.mark.parametrize(
+    ("tag", "substitutions", "message"),
+    [
+        ("$_A", {}, 'key in the template "_A" is not matched in the substitution data'),
+        ("a", {"_A": "1"}, 'key "_A" in the substitution data is not matched in the template'),
+        ("$A", {}, "invalid value for 'build.substitutions': key in the template \"A\" is not a"
+         " valid built-in substitution"),
+    ],
+)  # fmt: skip
+def test_substitutions_must_match_unless_told_otherwise(
+    cloud: LocalCloud, project: str, tag: str, substitutions: dict[str, str], message: str
+) -> None:
+    """What nothing stands for is a typo; ALLOW_LOOSE lets it be empty, but not a built-in."""
+    client = cloudbuild_v1.CloudBuildClient()
+    step = cloudbuild_v1.BuildStep(name="gcr.io/cloud-builders/docker", args=["ps"])
+    build = cloudbuild_v1.Build(steps=[step], tags=[f"x{tag}-$$-$SHORT_SHA"])
+    build.substitutions = substitutions
+    with pytest.raises(exceptions.InvalidArgument) as refusal:
+        client.create_build(project_id=project, build=build)
+    assert refusal.value.message == message
+    build.options = cloudbuild_v1.BuildOptions(substitution_option="ALLOW_LOOSE")
+    if "built-in" in message:
+        with pytest.raises(exceptions.InvalidArgument):
+            client.create_build(project_id=project, build=build)
+        return
+    made = client.create_build(project_id=project, build=build).result(60)
+    assert list(made.tags) == ["x-$-" if tag == "$_A" else "xa-$-"]
+
+
 def test_the_default_service_account(cloud: LocalCloud, project: str) -> None:
     """Since 2024 a build runs as the Compute Engine default service account."""
     client = cloudbuild_v1.CloudBuildClient()

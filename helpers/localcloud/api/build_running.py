@@ -231,7 +231,8 @@ class Running:
         name = step["name"].partition("@")[0]
         label = f'build step {index} "{step["name"]}" failed'
         several = len(self.build["steps"]) > 1
-        prefix = f"Step #{index}: " if several else ""
+        shown = f"Step #{index}" + (f' - "{step["id"]}"' if step.get("id") else "")
+        prefix = f"{shown}: " if several else ""
 
         def say(text: str) -> None:
             self.log.line(prefix + text)
@@ -241,7 +242,7 @@ class Running:
         step["status"] = "WORKING"
         self._save()
         if several:
-            self.log.line(f"Starting Step #{index}")
+            self.log.line(f"Starting {shown}")
         try:
             if name.partition(":")[0] not in DOCKER or step.get("entrypoint", "docker") != "docker":
                 what = step.get("entrypoint") or step["name"]
@@ -271,7 +272,7 @@ class Running:
             self.build["results"].setdefault("buildStepImages", []).append(self._builder(name))
             self.build["results"].setdefault("buildStepOutputs", []).append("")
         if several:
-            self.log.line(f"Finished Step #{index}")
+            self.log.line(f"Finished {shown}")
 
     def _builder(self, name: str) -> str:
         """The digest of a builder. Its image is not here, so its name has to stand for it."""

@@ -15,7 +15,8 @@ from .. import unrecorded
 from ..clock import timestamp
 from ..errors import GoogleError, invalid, unimplemented
 from ..identity.accounts import LEARNER, PROJECTS
-from . import operations, paging, policies
+from . import filters, operations, paging, policies
+from .filters import Filter, NotUnderstood
 from .methods import Api, Call, Route
 from .plain import json_body, member, page_size, text, texts
 from .rest import json_response
@@ -98,7 +99,7 @@ def _listed(projects: list[Document], token: str) -> web.Response:
 
 
 def _page(call: Call, request: web.BaseRequest, wanted: str) -> tuple[list[Document], str]:
-    conditions = _conditions(wanted)
+    fits = _filter(wanted)
     found, token = paging.page(
         call.cloud.store,
         PROJECTS,
@@ -112,7 +113,7 @@ def _page(call: Call, request: web.BaseRequest, wanted: str) -> tuple[list[Docum
     seen = [
         project
         for project in found
-        if all(_matches(project, *condition) for condition in conditions)
+        if fits(project)
         and allowed(
             call.principal, "resourcemanager.projects.get", f"projects/{project['projectId']}"
         )
@@ -129,30 +130,35 @@ FILTERS = {
 }
 
 
-def _conditions(wanted: str) -> list[tuple[str, str]]:
-    """A filter as pairs of field and value; several are joined by AND, written or not."""
-    conditions = []
-    for word in wanted.split():
-        if word == "AND":
-            continue
-        field, separator, value = word.replace("=", ":", 1).partition(":")
-        known = field in FILTERS or field in ("lifecycleState", "state")
-        if not separator or not (known or field.startswith("labels.")):
-            raise GoogleError("UNIMPLEMENTED", unrecorded.page_filter(wanted))
-        conditions.append((field, value.strip("\"'")))
-    return conditions
+def _filter(wanted: str) -> Filter:
+    """The filter of a list or a search. Raises GoogleError for one that is not served."""
+    if not wanted:
+        return lambda project: True
+    try:
+        return filters.parse(wanted, _comparison)
+    except NotUnderstood:
+        raise GoogleError("UNIMPLEMENTED", unrecorded.page_filter(wanted)) from None
 
 
-def _matches(project: Document, field: str, value: str) -> bool:
-    if field in FILTERS:
-        actual = project[FILTERS[field]]
-    elif field.startswith("labels."):
-        actual = project["labels"].get(field.removeprefix("labels."), "")
-    else:
-        actual = "ACTIVE"
-    if value.endswith("*"):
-        return bool(actual) and actual.startswith(value[:-1])
-    return bool(actual == value)
+def _comparison(field: str, sign: str, value: str) -> Filter:
+    if sign not in (":", "="):
+        raise NotUnderstood
+    known = field in FILTERS or field in ("lifecycleState", "state")
+    if not known and not field.startswith("labels."):
+        raise NotUnderstood
+
+    def fits(project: Document) -> bool:
+        if field in FILTERS:
+            actual = project[FILTERS[field]]
+        elif field.startswith("labels."):
+            actual = project["labels"].get(field.removeprefix("labels."), "")
+        else:
+            actual = "ACTIVE"
+        if value.endswith("*"):
+            return bool(actual) and actual.startswith(value[:-1])
+        return bool(actual == value)
+
+    return fits
 
 
 async def create_v1(call: Call, request: web.BaseRequest) -> web.Response:

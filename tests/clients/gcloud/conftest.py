@@ -29,17 +29,17 @@ class Gcloud:
     project: str
     config: Path
 
+    def environ(self) -> dict[str, str]:
+        """The environment of a shell with this project and configuration."""
+        chosen = {"CLOUDSDK_CONFIG": str(self.config), "CLOUDSDK_CORE_PROJECT": self.project}
+        return {**os.environ, **chosen}
+
     def run(
         self, *arguments: str, stdin: str = "", cwd: Path | None = None, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """The finished command; prompts are off unless ``stdin`` answers them."""
-        inside = {
-            **os.environ,
-            "CLOUDSDK_CONFIG": str(self.config),
-            "CLOUDSDK_CORE_PROJECT": self.project,
-            "CLOUDSDK_CORE_DISABLE_PROMPTS": "" if stdin else "1",
-            **environ,
-        }
+        prompts = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "" if stdin else "1"}
+        inside = {**self.environ(), **prompts, **environ}
         return subprocess.run(
             ["gcloud", *arguments],
             input=stdin,
