@@ -13,7 +13,7 @@ from typing import Any
 
 from google.auth.exceptions import DefaultCredentialsError
 
-from helpers import auth, show
+from helpers import auth, regions, show
 from helpers.labels import Labels, is_free, label_of, with_label
 from helpers.reach import certificate_issuer, grpc_trusts
 
@@ -45,6 +45,9 @@ class NotYet(Exception):
 
 _place: tuple[str, str, list[str]] | None = None
 """The project and region that were entered, and where else the lesson has repositories."""
+
+_far = False
+"""Whether this process made a local cloud simulate a distance."""
 
 _held: Any = None
 """The connection that keeps a local cloud running for as long as this process does."""
@@ -163,10 +166,37 @@ def wait(until: Callable[[], object] | None, cloud_time: str) -> None:
         time.sleep(0.1 if _held is not None else 5)
 
 
+def call_from(place: str | None) -> None:
+    """Let services be as far away as they are from ``place``, and say what that means.
+
+    A local cloud simulates it: to each round trip between you and a service it adds the time that
+    light takes in an ideal fibre, and says so in the answer's header
+    ``X-Localcloud-Simulated-Latency``. On Google nothing is simulated.
+
+    Args:
+        place: a region or its city, such as ``Seoul``; None ends it.
+
+    Raises:
+        ValueError: there is no such place; the text names the choices.
+    """
+    global _far
+    origin = regions.find(place) if place is not None else None
+    if _held is None:
+        print("Nothing is simulated on Google: what you measure is the way from where you are.")
+        return
+    _held.ask("latency", place=origin.name if origin else "off")
+    _far = origin is not None
+    if origin:
+        print(f"Simulated: your calls come from {origin.place}, by an ideal fibre.")
+    else:
+        print("No distance is simulated: your calls come from this machine.")
+
+
 def clean_up() -> None:
     """Delete everything that carries your label, and show what that was.
 
-    In a new process, `enter` first. What can't be deleted does not keep the rest from going.
+    A simulated distance ends. In a new process, `enter` first. What can't be deleted does not
+    keep the rest from going.
 
     Raises:
         RuntimeError: something is still there; the text names it.
@@ -174,6 +204,8 @@ def clean_up() -> None:
     if _place is None:
         print("No cloud was entered, so there is nothing to clean up.")
         return
+    if _far:
+        call_from(None)
     deleted, failed = [], []
     for kind, name, delete in with_label(labels(), *_place):
         try:

@@ -101,8 +101,8 @@ def chain(parts: Sequence[str], arrows: Sequence[str], alt: str) -> None:
         arrows: what happens between one box and the next: one text fewer than ``parts``.
         alt: the picture in one sentence, for those who can't see it.
     """
-    figure = _figure(2.1 * len(parts), 1.3)
-    axes = figure.subplots()
+    drawing = figure(2.1 * len(parts), 1.3)
+    axes = drawing.subplots()
     axes.axis("off")
     axes.set(xlim=(-0.45, len(parts) - 0.55), ylim=(-0.6, 0.6))
     for place, text in enumerate(parts):
@@ -112,7 +112,7 @@ def chain(parts: Sequence[str], arrows: Sequence[str], alt: str) -> None:
         arrow = {"arrowstyle": "->", "color": "#5f6368"}
         axes.annotate("", (place + 0.66, 0), (place + 0.34, 0), arrowprops=arrow)
         axes.text(place + 0.5, 0.12, text, ha="center", va="bottom", fontsize=8, color="#5f6368")
-    _show(figure, alt)
+    picture(drawing, alt)
 
 
 def timeline(spans: Mapping[str, tuple[float, float]], alt: str) -> None:
@@ -122,8 +122,8 @@ def timeline(spans: Mapping[str, tuple[float, float]], alt: str) -> None:
         spans: for each name its beginning and its end, in seconds.
         alt: the picture in one sentence, for those who can't see it.
     """
-    figure = _figure(7.5, 0.6 + 0.4 * len(spans))
-    axes = figure.subplots()
+    drawing = figure(7.5, 0.6 + 0.4 * len(spans))
+    axes = drawing.subplots()
     for place, (begin, end) in enumerate(spans.values()):
         axes.barh(place, end - begin, left=begin, height=0.6, color="#1a73e8")
         axes.text(end, place, f" {end - begin:.1f} s", va="center")
@@ -133,19 +133,21 @@ def timeline(spans: Mapping[str, tuple[float, float]], alt: str) -> None:
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
     axes.spines[["top", "right"]].set_visible(False)
-    _show(figure, alt)
+    picture(drawing, alt)
 
 
-def _figure(width: float, height: float) -> Figure:
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure of that many inches, to draw on."""
     # Not by pyplot: that keeps every figure, and would show this one a second time.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _show(figure: Figure, alt: str) -> None:
+def picture(drawing: Figure, alt: str) -> None:
+    """Show what was drawn; ``alt`` is it in words, for those who can't see it."""
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=PNG_DPI)
+    drawing.savefig(png, format="png", dpi=PNG_DPI)
     display(Picture(png.getvalue(), alt=alt))
 
 

@@ -2,7 +2,6 @@
 
 from helpers.localcloud.names import (
     PROJECT_NUMBER,
-    REGION_CODES,
     Ids,
     deterministic_host,
     hash_host,
@@ -26,11 +25,6 @@ def test_the_deterministic_address_needs_a_short_enough_label() -> None:
     """A DNS label has 63 characters; a longer one could never be resolved."""
     assert deterministic_host("a" * 50, PROJECT_NUMBER, "us-central1") is not None
     assert deterministic_host("a" * 51, PROJECT_NUMBER, "us-central1") is None
-
-
-def test_region_codes_are_unambiguous() -> None:
-    """The code is all that tells two regions' hash addresses apart."""
-    assert len(set(REGION_CODES.values())) == len(REGION_CODES)
 
 
 def test_ids_are_the_same_in_every_fresh_cloud_and_differ_by_what_they_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -209,6 +210,23 @@ def test_the_clock_moves_forward_only(shell: Shell) -> None:
     shell("down")
     shell("up")
     assert "86400" in shell("status").stdout
+
+
+def test_a_simulated_distance_is_shown_and_survives_a_restart(shell: Shell) -> None:
+    """Who forgot that it is on must be able to see why everything is slow."""
+    shell("up")
+    assert re.search(r"^latency +off$", shell("status").stdout, re.MULTILINE)
+    assert "simulated, from Seoul" in shell("latency", "--from", "asia-northeast3").stdout
+    wrong = shell("latency", "--from", "Atlantis")
+    assert (wrong.returncode, "Choose one of: " in wrong.stderr) == (1, True)
+    assert "asia-northeast1 (Tokyo)" in wrong.stderr
+    shell("down")
+    shell("up")
+    assert "simulated, from Seoul, South Korea (asia-northeast3)" in shell("status").stdout
+    assert shell("latency", "--from", "off").returncode == 0
+    shell("down")
+    shell("up")
+    assert re.search(r"^latency +off$", shell("status").stdout, re.MULTILINE)
 
 
 def test_nobody_else_can_read_the_home(shell: Shell) -> None:

@@ -175,6 +175,15 @@ def advance(duration: str) -> None:
 
 
 @main.command()
+@click.option("--from", "place", required=True, help="A region or its city; `off` ends it.")
+def latency(place: str) -> None:
+    """Simulate how far services are from a place: light in an ideal fibre, off by default."""
+    with _plain_errors():
+        answer = control.connect(Home(), start=False, hold=False).ask("latency", place=place)
+    click.echo(f"Latency to services: {answer['latency']}")
+
+
+@main.command()
 def doctor() -> None:
     """Say what works on this machine, what doesn't, and the command that mends it."""
     from .engine.probe import findings

@@ -23,6 +23,7 @@ from .identity.credentials import write_credentials
 from .identity.keys import Keys
 from .identity.policies import Policies
 from .identity.tokens import Tokens
+from .latency import Latency
 from .logs import Logs
 from .names import Ids
 from .registry.blobs import Blobs
@@ -56,6 +57,7 @@ class Cloud:
             saved["seconds"],
             lambda seconds: self.store.put("clock", "offset", {"seconds": seconds}),
         )
+        self.latency = Latency(self.store)
         self.ids = Ids(settings.seed)
         self.logs = Logs(self.store, self.clock)
         self.accounts = Accounts(self.store, self.clock, self.ids)

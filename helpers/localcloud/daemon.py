@@ -174,6 +174,7 @@ class Daemon:
                     "until": "the last holder leaves" if self.while_held else "localcloud down",
                     "clock": timestamp(self.cloud.clock.now()),
                     "ahead_seconds": round(self.cloud.clock.offset),
+                    "latency": str(self.cloud.latency),
                     "engine": f"{self.cloud.engine.name}: {self.cloud.engine.reason}",
                 }
             case "stop":
@@ -183,6 +184,10 @@ class Daemon:
                 by: timedelta = parse_duration(request["by"])
                 await self.cloud.clock.advance(by)
                 return {"clock": timestamp(self.cloud.clock.now())}
+            case "latency":
+                self.cloud.latency.set(request["place"])
+                self.cloud.door.clients_moved()
+                return {"latency": str(self.cloud.latency)}
             case "log":
                 return {"requests": [asdict(seen) for seen in self.cloud.seen]}
             case other:

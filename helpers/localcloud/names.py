@@ -1,4 +1,4 @@
-"""Names that Google gives: projects and their numbers, regions and their codes, addresses, ids.
+"""Names that Google gives: projects and their numbers, addresses, ids.
 
 Ids are derived, not drawn: the same home answers the same twice, whatever the order of calls.
 Secrets never come from here.
@@ -11,59 +11,12 @@ import hashlib
 import hmac
 import uuid
 
+from ..regions import REGIONS
+
 PROJECT = "hands-on"
 """The project that exists from the start."""
 
 PROJECT_NUMBER = 415104041262
-
-REGION_CODES = {
-    "africa-south1": "bq",
-    "asia-east1": "de",
-    "asia-east2": "df",
-    "asia-northeast1": "an",
-    "asia-northeast2": "dt",
-    "asia-northeast3": "du",
-    "asia-south1": "el",
-    "asia-south2": "em",
-    "asia-southeast1": "as",
-    "asia-southeast2": "et",
-    "australia-southeast1": "ts",
-    "australia-southeast2": "km",
-    "europe-central2": "lm",
-    "europe-north1": "lz",
-    "europe-north2": "ma",
-    "europe-southwest1": "no",
-    "europe-west1": "ew",
-    "europe-west2": "nw",
-    "europe-west3": "ey",
-    "europe-west4": "ez",
-    "europe-west6": "oa",
-    "europe-west8": "oc",
-    "europe-west9": "od",
-    "europe-west10": "oe",
-    "europe-west12": "og",
-    "me-west1": "zf",
-    "me-central1": "ww",
-    "me-central2": "wx",
-    "northamerica-northeast1": "nn",
-    "northamerica-northeast2": "pd",
-    "southamerica-east1": "rj",
-    "southamerica-west1": "tl",
-    "us-central1": "uc",
-    "us-east1": "ue",
-    "us-east4": "uk",
-    "us-east5": "ul",
-    "us-south1": "vp",
-    "us-west1": "uw",
-    "us-west2": "wl",
-    "us-west3": "wm",
-    "us-west4": "wn",
-}
-"""The region's part of a hash address, as the history of gcping and public addresses show it.
-
-Source: https://github.com/GoogleCloudPlatform/gcping (read 2026-11-23). Regions whose code is not
-known publicly are not served.
-"""
 
 _HASH_LENGTH = 10
 _HASH_SPACE = 36**_HASH_LENGTH
@@ -87,7 +40,7 @@ def project_hash(number: int) -> str:
 
 def hash_host(service: str, number: int, region: str) -> str:
     """``helloflask-qdg4vdmju1-du.a.run.app``: the older address of a service."""
-    return f"{service}-{project_hash(number)}-{REGION_CODES[region]}.a.run.app"
+    return f"{service}-{project_hash(number)}-{REGIONS[region].code}.a.run.app"
 
 
 def deterministic_host(service: str, number: int, region: str) -> str | None:

@@ -33,8 +33,11 @@ class Hosts:
     def serves(self, host: str) -> bool:
         return host == "run.googleapis.com"
 
-    def http(self, host: str, scheme: str) -> asyncio.Protocol:
+    def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
         return self.server()
+
+    def trip(self, host: str) -> float | None:
+        return None
 
     def grpc_address(self, host: str) -> str | None:
         return self.grpc

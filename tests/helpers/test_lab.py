@@ -324,6 +324,44 @@ print("ahead:", round(lab._held.ask("status")["ahead_seconds"] / 3600))
     assert "ahead: 2\n" in said
 
 
+def test_a_distance_is_simulated_until_the_lesson_ends(
+    outside: dict[str, str], tmp_path: Path
+) -> None:
+    """The next lesson would be slow without a reason that anybody could see."""
+    said = python(
+        """
+from helpers import lab
+
+def shown():
+    print("latency:", lab._held.ask("status")["latency"])
+
+lab.enter()
+lab.call_from("Seoul")
+shown()
+try:
+    lab.call_from("Atlantis")
+except ValueError as error:
+    print("error:", error)
+shown()
+lab.clean_up()
+shown()
+""",
+        outside | {"LOCALCLOUD_HOME": str(tmp_path / "own")},
+    )
+    seoul = "latency: simulated, from Seoul, South Korea (asia-northeast3)"
+    assert [line for line in said.splitlines() if line.startswith("latency")] == [
+        *(seoul, seoul, "latency: off"),
+    ]
+    assert "Simulated: your calls come from Seoul, South Korea" in said
+    assert "error: There is no region 'Atlantis'. Choose one of: " in said
+
+
+def test_on_google_no_distance_is_simulated(as_on_google: dict[str, str]) -> None:
+    """Who measures on Google must know that it is the real way."""
+    code = "from helpers import lab; lab.enter('google', 'hands-on'); lab.call_from('Seoul')"
+    assert "Nothing is simulated on Google" in python(code, as_on_google)
+
+
 def test_on_google_you_are_told_when_to_go_on(as_on_google: dict[str, str]) -> None:
     code = (
         "from helpers import lab; lab.enter('google', 'hands-on'); lab.wait(None, cloud_time='2h')"

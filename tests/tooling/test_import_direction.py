@@ -27,10 +27,12 @@ HELPERS = (
     "domains",
     "network",
     "source",
+    "pictures",
     "show",
     "check",
     "wiki",
     "localcloud",
+    "regions",  # The only one that the local cloud reads too: facts, and nothing else.
 )
 
 LOCAL_CLOUD = (
@@ -52,6 +54,7 @@ LOCAL_CLOUD = (
     "network",
     "logs",
     "identity",
+    "latency",
     "store",
     "clock",
     "control",

@@ -13,7 +13,8 @@ from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2, json_format
 from google.protobuf.message import Message
 
-from .. import names, unrecorded
+from ...regions import REGIONS
+from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError, invalid
 from . import build_filters, build_running, builds, operations, paging
@@ -26,7 +27,7 @@ TYPES = "google.cloud.devtools.cloudbuild_v1"
 def _place(cloud: Cloud, project: str, location: str) -> Place:
     """The place of a build. Raises GoogleError if there is no such project or location."""
     found = cloud.accounts.project(project)
-    if location != "global" and location not in names.REGION_CODES:
+    if location != "global" and location not in REGIONS:
         raise GoogleError("PERMISSION_DENIED", unrecorded.unknown_location(location))
     number = cloud.accounts.project_number(found["projectId"])
     return Place(found["projectId"], number, location)

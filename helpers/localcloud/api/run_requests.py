@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import names, unrecorded
+from ...regions import REGIONS
+from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError
 from . import run_revisions
@@ -19,7 +20,7 @@ def location(cloud: Cloud, parent: str) -> tuple[str, str]:
     """Project id and location of a parent. Raises GoogleError if either does not exist."""
     _, project, _, region = parent.split("/")[:4]
     project = cloud.accounts.project(project)["projectId"]
-    if region not in names.REGION_CODES:
+    if region not in REGIONS:
         raise GoogleError("PERMISSION_DENIED", unrecorded.unknown_location(region))
     return project, region
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from .. import names, unrecorded
+from ...regions import REGIONS
+from .. import unrecorded
 from ..errors import GoogleError
 from . import (
     run_requests,
@@ -242,7 +243,7 @@ async def list_locations(call: Call, request: web.BaseRequest, project: str) -> 
     place.require("run.locations.list")
     locations = [
         {"name": f"projects/{place.project}/locations/{region}", "locationId": region}
-        for region in sorted(names.REGION_CODES)
+        for region in sorted(REGIONS)
     ]
     return json_response({"locations": locations})
 

@@ -12,7 +12,8 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from .. import names, unrecorded
+from ...regions import REGIONS
+from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import unimplemented
 from ..identity.accounts import Principal
@@ -93,7 +94,7 @@ def location_type(location: str) -> str:
         return "multi-region"
     if location in DUAL_REGIONS:
         return "dual-region"
-    if location.lower() in names.REGION_CODES:
+    if location.lower() in REGIONS:
         return "region"
     raise invalid(unrecorded.bucket_location(location))
 

@@ -20,12 +20,19 @@ MOST_HEAD = 64 * 1024
 
 MOST_HELD = 64 * 1024
 
+LATENCY_HEADER = b"X-Localcloud-Simulated-Latency"
+
 
 class Connection(asyncio.Protocol):
-    """One connection of a client. ``host`` is what it connected to, ``scheme`` how."""
+    """One connection of a client. ``host`` is what it connected to, ``scheme`` how.
 
-    def __init__(self, door: FrontDoor, host: str, scheme: str) -> None:
+    ``trip``, the simulated round trip in seconds if there is one, is said in every answer by a
+    header, ``label``.
+    """
+
+    def __init__(self, door: FrontDoor, host: str, scheme: str, trip: float | None = None) -> None:
         self.scheme = scheme
+        self.label = b"" if trip is None else b"%s: %.1fms\r\n" % (LATENCY_HEADER, trip * 1000)
         self.loop = asyncio.get_running_loop()
         self.client = ""
         self.server = ""
@@ -128,6 +135,12 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def close_when_idle(self) -> None:
+        """Ends the connection once no request is being answered."""
+        self._last = True
+        if self._exchange is None:
+            self._close()
+
     def _feed(self, data: bytes) -> None:
         if not self._in_body:
             self._head_read += len(data)
@@ -175,7 +188,7 @@ class Connection(asyncio.Protocol):
                 self._answer_malformed()
 
     def _answer_malformed(self) -> None:
-        self.write(pages.error(400).encoded(close=True, head=False))
+        self.write(pages.error(400).encoded(close=True, head=False, label=self.label))
         self._close()
 
     # Called by the parser

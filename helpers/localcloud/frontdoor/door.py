@@ -12,6 +12,7 @@ from ..identity.policies import Policies
 from ..identity.tokens import Tokens
 from ..logs import Logs
 from .connection import Connection
+from .far import Far
 from .invoker import Invoker
 from .journal import Journal
 from .model import Around, InstanceView, Limits, RevisionSpec, ServiceSpec, nothing_around
@@ -76,9 +77,20 @@ class FrontDoor:
         self._forget_addresses(name)
         self._drain(name, keep={})
 
-    def protocol(self, host: str, scheme: str = "https") -> asyncio.Protocol:
-        """What serves one HTTP/1.1 connection of a client to a host, TLS having been ended."""
-        return Connection(self, host, scheme)
+    def protocol(
+        self, host: str, scheme: str = "https", trip: float | None = None
+    ) -> asyncio.Protocol:
+        """What serves one HTTP/1.1 connection of a client to a host, TLS having been ended.
+
+        ``trip`` is the simulated round trip of the client in seconds, if there is one.
+        """
+        connection = Connection(self, host, scheme, trip)
+        return connection if trip is None else Far(connection, trip)
+
+    def clients_moved(self) -> None:
+        """Closes kept connections, so that their next request comes from the new place."""
+        for connection in list(self.connections):
+            connection.close_when_idle()
 
     def instances(self, revision: RevisionSpec) -> tuple[InstanceView, ...]:
         """The instances of a revision that are ready."""

@@ -275,7 +275,10 @@ class Exchange:
         self._chunked = has_body and length is None and self.request.version == "1.1"
         self._cut = has_body and length is None and not self._chunked
         self._close = self._must_close() or self._cut
-        self._to_client.append(response.to_client(chunked=self._chunked, close=self._close))
+        label = self._connection.label
+        self._to_client.append(
+            response.to_client(chunked=self._chunked, close=self._close, label=label)
+        )
 
     def response_data(self, data: bytes) -> None:
         """Passes on a part of a response's body."""
@@ -348,7 +351,8 @@ class Exchange:
         """Answers without the app."""
         self._status = answer.status
         self._close = self._must_close()
-        encoded = answer.encoded(close=self._close, head=self.method == b"HEAD")
+        label = self._connection.label
+        encoded = answer.encoded(close=self._close, head=self.method == b"HEAD", label=label)
         self._to_app = []
         self._to_client = [encoded]
         self._finish(text)

@@ -91,8 +91,8 @@ class Answer:
     content_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def encoded(self, *, close: bool, head: bool) -> bytes:
-        """The answer as HTTP/1.1 bytes; ``head`` leaves the body out."""
+    def encoded(self, *, close: bool, head: bool, label: bytes = b"") -> bytes:
+        """The answer as HTTP/1.1; ``head`` leaves the body out, ``label`` is one more header."""
         lines = [
             f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
             *(f"{name}: {value}" for name, value in self.headers.items()),
@@ -102,7 +102,7 @@ class Answer:
             f"Content-Length: {len(self.body)}",
             *(["Connection: close"] if close else []),
         ]
-        start = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+        start = "\r\n".join(lines).encode("latin-1") + b"\r\n" + label + b"\r\n"
         return start if head else start + self.body
 
 

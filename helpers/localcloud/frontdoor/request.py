@@ -209,8 +209,10 @@ class Response:
         """Whether a body follows, be it an empty one."""
         return method != b"HEAD" and self.status >= 200 and self.status not in _NO_BODY
 
-    def to_client(self, *, chunked: bool, close: bool) -> bytes:
+    def to_client(self, *, chunked: bool, close: bool, label: bytes = b"") -> bytes:
         """The head as the client gets it; ``chunked`` says how the body will be sent.
+
+        ``label`` is a header more, with its line's end.
 
         An answer with a cookie is never to be cached by others:
         https://docs.cloud.google.com/run/docs/container-contract (2026-04-08)
@@ -229,7 +231,7 @@ class Response:
             parts.append(b"Cache-Control: private\r\n")
         if b"date" not in self.fields:
             parts.append(f"Date: {http_date()}\r\n".encode())
-        parts.append(b"Server: %s\r\n" % SERVER)
+        parts.append(b"Server: %s\r\n%s" % (SERVER, label))
         if chunked:
             parts.append(b"Transfer-Encoding: chunked\r\n")
         if self.status == 101:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from ...regions import REGIONS, round_trip
 from ..api.registry_v2 import handle as registry
 from ..api.rest import Rest, json_response
 from ..cloud import Cloud, Seen
@@ -44,10 +45,18 @@ class CloudHosts:
         """Only Google's APIs speak gRPC."""
         return self._grpc_path if host.endswith(".googleapis.com") else None
 
-    def http(self, host: str, scheme: str) -> asyncio.Protocol:
-        """A protocol for one HTTP/1.1 connection to the host."""
+    def trip(self, host: str) -> float | None:
+        """Seconds of the simulated round trip between a client and a service, if there is one."""
+        origin = self._cloud.latency.origin
+        if origin is None:
+            return None
+        found = self._cloud.door.find(host)
+        return round_trip(origin, REGIONS[found[0].spec.name.split("/")[3]]) if found else None
+
+    def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
+        """A protocol for one HTTP/1.1 connection to the host, of a client that far away."""
         if host.endswith(RUN_APP):
-            return self._cloud.door.protocol(host, scheme)
+            return self._cloud.door.protocol(host, scheme, trip)
         server = self._servers.get((host, scheme))
         if server is None:
             answer = _tls_required if scheme == "http" else self._answer_of(host)

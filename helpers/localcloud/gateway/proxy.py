@@ -30,8 +30,12 @@ class Hosts(Protocol):
         """Whether this cloud answers for the host, be it with a refusal."""
         ...
 
-    def http(self, host: str, scheme: str) -> asyncio.Protocol:
-        """What serves one HTTP/1.1 connection to the host."""
+    def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
+        """What serves one HTTP/1.1 connection to the host, of a client that far away."""
+        ...
+
+    def trip(self, host: str) -> float | None:
+        """Seconds of the simulated round trip between a client and the host, if there is one."""
         ...
 
     def grpc_address(self, host: str) -> str | None:
@@ -155,7 +159,12 @@ class _Connection(asyncio.Protocol):
         """Ends TLS here and gives the connection to whoever serves the host."""
         assert self._transport is not None
         loop = asyncio.get_running_loop()
+        trip = self._proxy.hosts.trip(host)
+        if trip is not None:
+            await asyncio.sleep(trip)  # TCP's.
         self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if trip is not None:
+            await asyncio.sleep(trip)  # That of TLS 1.3.
         # A request that comes in one flight with the end of the handshake lands in this pipe,
         # from where it is replayed once ALPN has said who is to have it.
         early = Pipe()
@@ -166,7 +175,9 @@ class _Connection(asyncio.Protocol):
         if transport is None:
             return
         early.transport = transport
-        await serve_tls(self._proxy.hosts, host, early)
+        if trip is not None and transport.get_extra_info("ssl_object").version() != "TLSv1.3":
+            await asyncio.sleep(trip)  # TLS 1.2 has one more.
+        await serve_tls(self._proxy.hosts, host, early, trip)
 
     async def _tunnel(self, host: str, port: int, rest: bytes) -> None:
         assert self._transport is not None
@@ -189,7 +200,10 @@ class _Connection(asyncio.Protocol):
         kept = [line for line in lines if not line.lower().startswith(dropped)]
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close"]) + "\r\n\r\n"
         if self._proxy.hosts.serves(host):
-            protocol = self._proxy.hosts.http(host, "http")
+            trip = self._proxy.hosts.trip(host)
+            if trip is not None:
+                await asyncio.sleep(trip)  # TCP's.
+            protocol = self._proxy.hosts.http(host, "http", trip)
             give(self._transport, protocol, head.encode("latin-1") + rest)
             self._transport.resume_reading()
             return
@@ -220,8 +234,11 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-async def serve_tls(hosts: Hosts, host: str, client: Pipe) -> None:
-    """Gives a connection whose TLS was ended to whoever serves the host. Raises OSError."""
+async def serve_tls(hosts: Hosts, host: str, client: Pipe, trip: float | None = None) -> None:
+    """Gives a connection whose TLS was ended to whoever serves the host. Raises OSError.
+
+    ``trip`` is the simulated round trip of the client, in seconds.
+    """
     transport = client.transport
     assert transport is not None
     if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
@@ -235,7 +252,7 @@ async def serve_tls(hosts: Hosts, host: str, client: Pipe) -> None:
         join(client, server)
         transport.resume_reading()
     else:
-        give(transport, hosts.http(host, "https"), client.take_early())
+        give(transport, hosts.http(host, "https", trip), client.take_early())
         if client._ended:
             transport.close()
 

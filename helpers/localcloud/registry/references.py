@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from ..names import REGION_CODES
+from ...regions import REGIONS
 
 MULTI_REGIONS = ("asia", "europe", "us")
-LOCATIONS = tuple(sorted((*REGION_CODES, *MULTI_REGIONS)))
+LOCATIONS = tuple(sorted((*REGIONS, *MULTI_REGIONS)))
 """Where repositories can be. Regions whose other services are not served are left out."""
 
 GCR = {

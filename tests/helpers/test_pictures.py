@@ -1,0 +1,86 @@
+"""Pictures that say the same to who sees them, who sees no colours, and who can't see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from helpers import pictures
+from helpers.pictures import Station, Time
+
+
+def shown(draw: Callable[[], None]) -> tuple[bytes, str]:
+    """The one picture that is shown, and its words."""
+    InteractiveShell.instance()
+    with capture_output() as captured:
+        draw()
+    (output,) = captured.outputs
+    return output.data["image/png"], output.metadata["image/png"]["alt"]
+
+
+def test_the_words_of_a_way_have_every_station_its_state_and_why() -> None:
+    """Who can't see the picture would not know where the request ended."""
+    picture, words = shown(
+        lambda: pictures.way(
+            [
+                Station("Client", pictures.PASSED),
+                Station("Ingress", pictures.STOPPED, "internal only: 404"),
+                Station("IAM", pictures.NOT_REACHED),
+                Station("VPC connector", pictures.NOT_USED),
+            ]
+        )
+    )
+    assert picture
+    assert words == (
+        "The way of a request. Client, passed; Ingress, stopped: internal only: 404;"
+        " IAM, not reached; VPC connector, not used."
+    )
+
+
+def test_the_words_of_times_have_each_number_and_where_it_is_from() -> None:
+    """A simulated number must never pass for a measured one."""
+    picture, words = shown(
+        lambda: pictures.times(
+            [
+                Time("Tokyo, the wiki", 0.6, pictures.TOLD),
+                Time("Tokyo, distance alone", 0.0346, pictures.COMPUTED),
+                Time("Tokyo, here", 0.041, pictures.SIMULATED),
+                Time("Seoul, here", 0.0, pictures.MEASURED),
+            ]
+        )
+    )
+    assert picture
+    assert words == (
+        "Times side by side. Tokyo, the wiki: 0.60 s, told in 2021;"
+        " Tokyo, distance alone: 35 ms, computed; Tokyo, here: 41 ms, simulated;"
+        " Seoul, here: 0 ms, measured."
+    )
+
+
+def test_nothing_but_nothing_takes_no_time() -> None:
+    """The scale of a chart whose bars are all empty must not be an error."""
+    assert shown(lambda: pictures.times([Time("Seoul", 0.0, pictures.COMPUTED)]))[0]
+
+
+@pytest.mark.parametrize(
+    ("draw", "choices"),
+    [
+        (lambda: pictures.way([Station("IAM", "open")]), "passed, stopped, not reached, not used"),
+        (lambda: pictures.times([Time("x", 1, "felt")]), "measured, simulated, computed"),
+    ],
+)
+def test_a_word_that_has_no_meaning_is_answered_with_those_that_have(
+    draw: Callable[[], None], choices: str
+) -> None:
+    """A station drawn in no style would be left out."""
+    with pytest.raises(ValueError, match=choices):
+        draw()
+
+
+def test_no_two_states_or_kinds_differ_in_colour_alone() -> None:
+    """One reader in twelve could not tell them apart."""
+    marks = [mark for mark, *_ in pictures._STATES.values()]
+    assert len(set(marks)) == len(marks)
