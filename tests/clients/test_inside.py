@@ -81,6 +81,11 @@ def call():
         return {"status": error.code}
 
 
+@app.get("/headers")
+def headers():
+    return dict(requests.get(request.args["url"]).headers)
+
+
 @app.get("/claims")
 def claims():
     token = id_token.fetch_id_token(google_request, "https://example.com")
@@ -198,6 +203,17 @@ def test_an_app_calls_a_closed_service(front: str, image: str, asker: str) -> No
     assert metadata(other, f"instance/service-accounts/{asker}/identity?audience=x")[0] == 404
     ids = [metadata(url, "instance/id")[1] for url in (front, other)]
     assert len(set(ids)) == 2
+
+
+def test_what_an_app_calls_is_as_near_as_ever(cloud: LocalCloud, front: str) -> None:
+    """A simulated distance is the user's: services of one region are side by side."""
+    label = "X-Localcloud-Simulated-Latency"
+    cloud.control.ask("latency", place="Tokyo")
+    try:
+        assert label in requests.get(front, timeout=60).headers
+        assert label not in get(front, "headers", url=front)
+    finally:
+        cloud.control.ask("latency", place="off")
 
 
 def test_an_app_can_verify_an_id_token(front: str, asker: str) -> None:

@@ -41,6 +41,15 @@ def seconds(call: Callable[[], requests.Response]) -> float:
     return took
 
 
+def logged(url: str) -> dict[str, str]:
+    """The entry of the request log about a URL, once it is there."""
+    client = logging.Client(project=PROJECT)
+    wanted = f'httpRequest.requestUrl="{url}"'
+    entries = eventually(lambda: list(client.list_entries(filter_=wanted)), bool)
+    found: dict[str, str] = entries[0].http_request
+    return found
+
+
 def test_a_fresh_connection_takes_three_trips_and_a_kept_one_takes_one(far: str) -> None:
     """Whoever compares regions would measure this machine instead of the distance."""
     assert TRIP > 0.15
@@ -109,12 +118,14 @@ def test_in_the_same_city_the_answer_still_says_that_it_is_simulated(
 def test_the_log_has_the_time_of_the_service_alone(far: str) -> None:
     """On Google a request's latency in the log leaves the way to the client out, and so here."""
     seconds(lambda: requests.get(f"{far}/once", timeout=60))
-    wanted = f'httpRequest.requestUrl="{far}/once"'
-    entries = eventually(
-        lambda: list(logging.Client(project=PROJECT).list_entries(filter_=wanted)), bool
-    )
-    latency = entries[0].http_request["latency"]
-    assert float(latency.rstrip("s")) < TRIP
+    assert float(logged(f"{far}/once")["latency"].rstrip("s")) < TRIP
+
+
+def test_what_a_client_sent_arrives_though_it_waits_no_longer(far: str) -> None:
+    """Over a distance a request is on its way when its client gives up, and is carried out."""
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.get(f"{far}/given-up", timeout=(60, 0.02))
+    assert logged(f"{far}/given-up")
 
 
 @pytest.mark.parametrize("wrong", ["Atlantis", "", "asia-northeast4"])
