@@ -78,6 +78,11 @@ class Zones:
         document = self._store.get(ZONES, f"{project}/{name}")
         return Zone(project, **document) if document else None
 
+    def with_id(self, project: str, number: str) -> Zone | None:
+        """A managed zone of a project by the number that Cloud DNS gave it, or None."""
+        mine = (zone for zone in self._all() if zone.project == project)
+        return next((zone for zone in mine if zone.resource["id"] == number), None)
+
     def put(self, project: str, resource: Document, order: int) -> None:
         """Writes a managed zone; ``order`` is higher for one that was made later."""
         document = {"resource": resource, "order": order}
