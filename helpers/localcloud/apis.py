@@ -4,6 +4,7 @@ from .api import (
     artifactregistry_v1,
     cloudbuild_v1,
     cloudresourcemanager,
+    dns_v1,
     iam_v1,
     iamcredentials_v1,
     logging_v2,
@@ -30,6 +31,7 @@ APIS = tuple(
         logging_v2,
         oauth2,
         cloudresourcemanager,
+        dns_v1,
         serviceusage_v1,
         unasked,
     )

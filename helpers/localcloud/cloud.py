@@ -26,6 +26,7 @@ from .identity.tokens import Tokens
 from .latency import Latency
 from .logs import Logs
 from .names import Ids
+from .network.zones import Zones
 from .registry.blobs import Blobs
 from .registry.repositories import Repositories
 from .store import Store
@@ -74,6 +75,7 @@ class Cloud:
         self.builder = Builder(
             self.engine, self.blobs, self.layers, self.base, home.subfolder("wheels")
         )
+        self.zones = Zones(self.store)
         self.door = FrontDoor(self.clock, self.logs, self.tokens, self.policies, self.engine)
         self._workers = ThreadPoolExecutor(4, "worker")
         self.seen: deque[Seen] = deque(maxlen=1000)

@@ -1,4 +1,4 @@
-"""One running cloud with its ways in: the proxy, the gRPC server, the control socket."""
+"""One running cloud with its ways in: the proxy, the gRPC server, the name server, the control."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import timedelta
@@ -32,6 +32,7 @@ from .gateway.hosts import CloudHosts
 from .gateway.proxy import Proxy
 from .gateway.upstream import Upstream
 from .home import Home
+from .network.nameserver import NameServer
 from .surroundings import Around
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ IDLE_SECONDS = 2
 
 
 class PortTaken(Exception):
-    """The proxy's port belongs to another process."""
+    """A port of this home belongs to another process."""
 
 
 class Daemon:
@@ -64,6 +65,7 @@ class Daemon:
         rest = Rest(self.cloud, APIS)
         self._grpc_path = str(Path(settings.runtime) / "grpc")
         self.hosts = CloudHosts(self.cloud, rest, self._grpc_path)
+        self.name_server = NameServer(self.cloud.zones)
         self.proxy = Proxy(authority, self.hosts, Upstream.found(), settings.secret)
         self.cloud.door.around = Around(
             self.cloud, Entrance(authority, self.hosts), home.instance_bundle
@@ -75,18 +77,10 @@ class Daemon:
     async def start(self) -> None:
         """Opens every way in, the control socket last. Raises PortTaken."""
         settings = self.home.settings()
-        try:
-            port = await self.proxy.listen(settings.port)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise PortTaken(
-                f"port {settings.port}, which this home's clients know, is taken."
-                f" Stop what uses it (ss -ltnp 'sport = :{settings.port}'), or forget this home"
-                " and its port: localcloud reset"
-            ) from None
-        if port != settings.port:
-            self.home.save_port(port)
+        port = await _bound(self.proxy.listen, settings.port)
+        dns_port = await _bound(self.name_server.listen, settings.dns_port)
+        if (port, dns_port) != (settings.port, settings.dns_port):
+            self.home.save_ports(port, dns_port)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._grpc_path)
         self._rpc.add_insecure_port(f"unix:{self._grpc_path}")
@@ -110,6 +104,7 @@ class Daemon:
         """Closes the ways in and stops everything that the cloud runs."""
         self._control.close()
         self.home.control.unlink(missing_ok=True)
+        self.name_server.close()
         await self.proxy.close()
         await self.hosts.close()
         await self._rpc.stop(1)
@@ -171,6 +166,7 @@ class Daemon:
                     "pid": os.getpid(),
                     "home": str(self.home.folder),
                     "proxy": f"127.0.0.1:{self.home.settings().port}",
+                    "name_server": f"127.0.0.1:{self.home.settings().dns_port}",
                     "until": "the last holder leaves" if self.while_held else "localcloud down",
                     "clock": timestamp(self.cloud.clock.now()),
                     "ahead_seconds": round(self.cloud.clock.offset),
@@ -192,6 +188,20 @@ class Daemon:
                 return {"requests": [asdict(seen) for seen in self.cloud.seen]}
             case other:
                 raise ValueError(f"unknown request: {other}")
+
+
+async def _bound(listen: Callable[[int], Awaitable[int]], port: int) -> int:
+    """The port that is bound: the one that this home's clients know, or the first. Or PortTaken."""
+    try:
+        return await listen(port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise PortTaken(
+            f"port {port}, which this home's clients know, is taken."
+            f" Stop what uses it (ss -lntup 'sport = :{port}'), or forget this home"
+            " and its port: localcloud reset"
+        ) from None
 
 
 async def run(

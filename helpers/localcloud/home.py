@@ -20,12 +20,13 @@ class HomeInUse(Exception):
 
 @dataclass
 class Settings:
-    """What is chosen once per home. ``port`` is 0 until the proxy was bound for the first time."""
+    """What is chosen once per home. A port is 0 until it was bound for the first time."""
 
     secret: str
     runtime: str
     port: int = 0
     seed: str = "hands-on"
+    dns_port: int = 0
 
 
 class Home:
@@ -94,10 +95,10 @@ class Home:
             raise PermissionError(errno.EPERM, "belongs to somebody else", str(runtime))
         return settings
 
-    def save_port(self, port: int) -> None:
-        """Remembers the proxy's port, to be bound again after a restart."""
+    def save_ports(self, proxy: int, dns: int) -> None:
+        """Remembers the ports of the proxy and the name server, to be bound after a restart."""
         settings = self.settings()
-        settings.port = port
+        settings.port, settings.dns_port = proxy, dns
         self._write(self.folder / "settings.json", settings)
 
     @staticmethod

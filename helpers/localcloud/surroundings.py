@@ -74,7 +74,9 @@ class Around:
                 (GOOGLE, 443): self._in_background(self._entrance.https),
                 (GOOGLE, 80): self._in_background(self._entrance.http),
             },
-            datagrams={(METADATA, 53): lambda query: dns.answer(query, self._address)},
+            datagrams={
+                (METADATA, 53): lambda query: dns.answer(query, self._address, cloud.zones.look_up)
+            },
         )
 
     def _address(self, name: str) -> str | None:

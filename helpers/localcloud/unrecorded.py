@@ -540,3 +540,23 @@ def one_of(known: tuple[str, ...]) -> str:
 def traffic_target() -> str:
     """A traffic target of Run v1 for no revision, or for two."""
     return "must have a revisionName or latestRevision true, and not both."
+
+
+def public_zone_network() -> str:
+    """A managed zone of Cloud DNS that is public and yet for some networks only."""
+    return "A public managed zone cannot have networks."
+
+
+def wildcard_ns(field: str) -> str:
+    """A delegation of all names at once; the rule is in Cloud DNS' list of error messages."""
+    return f"The resource record set '{field}' has the wrong type to be a wildcard: 'NS'."
+
+
+def dns_quota(limit: str) -> str:
+    """More of something than Cloud DNS takes; the name is that of the quota in projects.get."""
+    return f"The change would exceed the quota '{limit}'."
+
+
+def dns_type_alone() -> str:
+    """Listing record sets of a type, of no name: the reference says that it takes both."""
+    return "The parameter 'type' needs the parameter 'name'."

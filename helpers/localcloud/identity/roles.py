@@ -161,6 +161,10 @@ ROLES = {
             "storage.objects.create", "storage.objects.delete", "storage.objects.update",
         )
     ),
+    "roles/dns.admin": Role(
+        (*PROJECT_READ, "compute.networks.get", "compute.networks.list", "dns.*")
+    ),
+    "roles/dns.reader": Role(("compute.networks.get", "dns.*.get", "dns.*.list")),
     "roles/iam.serviceAccountUser": Role(
         (*PROJECT_READ, "iam.serviceAccounts.actAs", "iam.serviceAccounts.get",
          "iam.serviceAccounts.list")
@@ -194,6 +198,7 @@ ROLES = {
 _BASIC = {"roles/owner", "roles/editor", "roles/viewer"}
 _GRANTED_ON = {
     "run": "services",
+    "dns": "managedZones",
     "artifactregistry": "repositories",
     "storage": "buckets",
     "iam": "serviceAccounts",
