@@ -13,6 +13,7 @@ CONFIG = (Path(__file__).parent / "sanitize.cfg").read_text()
 
 EXAMPLES = {
     "address of an object": ("<Service object at 0x7f3a2c01d490>", "<Service object at 0xADDRESS>"),
+    "the Python that python:* stands for": ("PYTHON_VERSION=3.11.7", "PYTHON_VERSION=VERSION"),
 }
 
 
