@@ -144,7 +144,9 @@ class Zones:
         ``REFUSED`` for a name in no zone.
         """
         found = Found()
-        for _ in range(LONGEST_CHAIN):
+        seen: set[str] = set()
+        while name not in seen and len(seen) < LONGEST_CHAIN:
+            seen.add(name)
             zone = self._zone_of(name, network)
             if zone is None:
                 if not found.answer:
