@@ -108,15 +108,27 @@ def test_down_and_status_without_a_cloud_say_so(shell: Shell) -> None:
     assert status.stderr.startswith("Error: no local cloud is running in ")
 
 
-def test_a_port_that_is_taken_is_named_with_the_remedy(shell: Shell) -> None:
+@pytest.mark.parametrize(
+    ("setting", "kind"),
+    [
+        ("port", socket.SOCK_STREAM),
+        ("dns_port", socket.SOCK_STREAM),
+        ("dns_port", socket.SOCK_DGRAM),
+    ],
+    ids=["proxy", "name server TCP", "name server UDP"],
+)
+def test_a_port_that_is_taken_is_named_with_the_remedy(
+    shell: Shell, setting: str, kind: socket.SocketKind
+) -> None:
     """The port can't be changed silently: shells that entered know it."""
     shell("up")
     shell("down")
-    port = shell.home.settings().port
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    port = getattr(shell.home.settings(), setting)
+    with socket.socket(type=kind) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind == socket.SOCK_STREAM))
         other.bind(("127.0.0.1", port))
-        other.listen()
+        if kind == socket.SOCK_STREAM:
+            other.listen()
         refused = shell("up")
     assert refused.returncode == 1
     assert f"port {port}" in refused.stderr

@@ -116,6 +116,8 @@ def _start(home: Home, option: str) -> None:
             try:
                 return Connection(home).close()
             except NotRunning:
+                if home.is_free():  # It was on its way out: ``connect`` starts another.
+                    return
                 time.sleep(0.02)
         raise CannotStart(f"a process holds the lock of {home.folder} but does not answer")
     raise CannotStart(

@@ -48,7 +48,7 @@ class Zone:
         """Whether it is a private zone for a network (``projects/P/global/networks/N``)."""
         config = self.resource.get("privateVisibilityConfig", {})
         urls = [str(each.get("networkUrl", "")) for each in config.get("networks", [])]
-        return any(url == network or url.endswith(f"/{network}") for url in urls)
+        return any(url.partition("/compute/v1/")[2] == network for url in urls)
 
 
 @dataclass
@@ -144,7 +144,9 @@ class Zones:
         ``REFUSED`` for a name in no zone.
         """
         found = Found()
-        for _ in range(LONGEST_CHAIN):
+        seen: set[str] = set()
+        while name not in seen and len(seen) < LONGEST_CHAIN:
+            seen.add(name)
             zone = self._zone_of(name, network)
             if zone is None:
                 if not found.answer:
