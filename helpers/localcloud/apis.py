@@ -1,6 +1,7 @@
 """Every API that the local cloud serves."""
 
 from .api import (
+    appengine_v1,
     artifactregistry_v1,
     cloudbuild_v1,
     cloudresourcemanager,
@@ -10,8 +11,10 @@ from .api import (
     logging_v2,
     oauth2,
     run_v1,
+    run_v1_domains,
     run_v2,
     serviceusage_v1,
+    siteverification_v1,
     storage_v1,
     storage_xml,
     unasked,
@@ -22,6 +25,7 @@ APIS = tuple(
     for module in (
         run_v2,
         run_v1,
+        run_v1_domains,
         cloudbuild_v1,
         artifactregistry_v1,
         storage_v1,
@@ -31,8 +35,10 @@ APIS = tuple(
         logging_v2,
         oauth2,
         cloudresourcemanager,
+        appengine_v1,
         dns_v1,
         serviceusage_v1,
+        siteverification_v1,
         unasked,
     )
 )
