@@ -1,7 +1,6 @@
 """Every API that the local cloud serves."""
 
 from .api import (
-    appengine_v1,
     artifactregistry_v1,
     cloudbuild_v1,
     cloudresourcemanager,
@@ -35,7 +34,6 @@ APIS = tuple(
         logging_v2,
         oauth2,
         cloudresourcemanager,
-        appengine_v1,
         dns_v1,
         serviceusage_v1,
         siteverification_v1,

@@ -562,6 +562,11 @@ def owner_stays() -> str:
     return "must contain the caller; to give up ownership, delete the resource."
 
 
+def no_application(project: str) -> str:
+    """A project without an application of App Engine."""
+    return f"There is no App Engine application in project '{project}'."
+
+
 def route_missing(route: str) -> str:
     """A domain mapping to a service that does not exist."""
     return f"Service '{route}' does not exist in this region."

@@ -53,7 +53,7 @@ def session(cloud: LocalCloud) -> AuthorizedSession:
 class Mappings:
     """The domain mappings of a region, through the namespaced addresses of Run v1."""
 
-    session: AuthorizedSession
+    session: requests.Session
     region: str = TOKYO
     project: str = PROJECT
 
@@ -113,7 +113,7 @@ def mappings(session: AuthorizedSession) -> Mappings:
 class Domain:
     """A domain that a test owns, with its zone in Cloud DNS."""
 
-    session: AuthorizedSession
+    session: requests.Session
     name: str
     zone: str = field(init=False)
 
@@ -159,9 +159,9 @@ def domain(unverified: Domain) -> Domain:
     return unverified
 
 
-def deploy(name: str, region: str = TOKYO, **fields: Any) -> run_v2.Service:
+def deploy(name: str, region: str = TOKYO, image: str = IMAGE, **fields: Any) -> run_v2.Service:
     """A service that anybody may call, unless the fields say otherwise."""
-    template = run_v2.RevisionTemplate(containers=[run_v2.Container(image=IMAGE)])
+    template = run_v2.RevisionTemplate(containers=[run_v2.Container(image=image)])
     fields = {"invoker_iam_disabled": True, **fields}
     service = run_v2.Service(
         name=f"projects/{PROJECT}/locations/{region}/services/{name}", template=template, **fields

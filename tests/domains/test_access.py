@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ from google.cloud import run_v2
 
 from helpers import auth, service
 from tests.api.strangers import stranger, token
+from tests.clients.images import build
 from tests.conftest import LocalCloud
 from tests.domains.conftest import (
     GOOGLE,
@@ -73,6 +75,52 @@ def test_traffic_is_split_as_the_service_says(www: str) -> None:
     changed.traffic = [service.to(second, 100)]
     service.update(changed)
     assert second in service.call(f"https://{www}").text
+
+
+APP = """
+import os, urllib.error, urllib.parse, urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        try:
+            with urllib.request.urlopen(urllib.parse.unquote(self.path[1:]), timeout=30) as answer:
+                text = f"{answer.status} {answer.url} {answer.read().decode()}"
+        except OSError as error:
+            text = f"no: {error}"
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+HTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+DOCKERFILE = """FROM python:3.12-slim
+COPY main.py /main.py
+CMD ["python", "/main.py"]
+"""
+
+
+def test_an_app_reaches_a_mapped_domain(
+    cloud: LocalCloud, www: str, domain: Domain, mappings: Mappings
+) -> None:
+    """Services call each other by the names that their users see, too."""
+    image = build(PROJECT, "fetch", DOCKERFILE, {"main.py": APP})
+    deploy("fetch", image=image)
+    url = service.url(f"{PARENT}/fetch")
+
+    def fetched(address: str) -> str:
+        return service.call(f"{url}/{quote(address, safe='')}").text
+
+    page = service.call(f"https://{www}").text
+    assert fetched(f"https://{www}/") == f"200 https://{www}/ {page}"
+    assert fetched(f"http://{www}/") == f"200 https://{www}/ {page}"
+    shop = f"shop.{domain.name}"
+    mappings.create(shop, "door")
+    assert fetched(f"https://{shop}/").startswith("no: ")
+    domain.set(shop, "CNAME", GOOGLE)
+    assert fetched(f"https://{shop}/").startswith("no: ")
+    advance(cloud, "15m")
+    assert fetched(f"https://{shop}/").startswith(f"200 https://{shop}/")
 
 
 def test_a_deleted_service_is_not_found_at_its_domain(www: str) -> None:

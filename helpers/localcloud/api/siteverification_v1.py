@@ -159,7 +159,7 @@ _BASE = "/siteVerification/v1"
 _ONE = f"{_BASE}/webResource/{{ident}}"
 
 API = Api(
-    "siteverification",
+    "siteVerification",
     hosts=(r"www\.googleapis\.com",),
     service="siteverification.googleapis.com",
     routes=[

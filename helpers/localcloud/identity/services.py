@@ -55,27 +55,24 @@ class Services:
         """Raises GoogleError PERMISSION_DENIED if the API was switched off."""
         if service not in TITLES or service == SWITCH or self.is_on(project, service):
             return
-        raise disabled(service, TITLES[service], number)
-
-
-def disabled(service: str, title: str, number: str) -> GoogleError:
-    """The refusal of an API that is off in the project with that number."""
-    url = f"https://console.developers.google.com/apis/api/{service}/overview?project={number}"
-    return GoogleError(
-        "PERMISSION_DENIED",
-        f"{title} has not been used in project {number} before or it is disabled. Enable it by"
-        f" visiting {url} then retry. If you enabled this API recently, wait a few minutes for the"
-        " action to propagate to our systems and retry.",
-        [
-            {
-                "@type": "type.googleapis.com/google.rpc.Help",
-                "links": [{"description": "Google developers console API activation", "url": url}],
-            },
-            error_info(
-                "SERVICE_DISABLED",
-                "googleapis.com",
-                consumer=f"projects/{number}",
-                service=service,
-            ),
-        ],
-    )
+        url = f"https://console.developers.google.com/apis/api/{service}/overview?project={number}"
+        raise GoogleError(
+            "PERMISSION_DENIED",
+            f"{TITLES[service]} has not been used in project {number} before or it is disabled."
+            f" Enable it by visiting {url} then retry. If you enabled this API recently, wait a"
+            " few minutes for the action to propagate to our systems and retry.",
+            [
+                {
+                    "@type": "type.googleapis.com/google.rpc.Help",
+                    "links": [
+                        {"description": "Google developers console API activation", "url": url}
+                    ],
+                },
+                error_info(
+                    "SERVICE_DISABLED",
+                    "googleapis.com",
+                    consumer=f"projects/{number}",
+                    service=service,
+                ),
+            ],
+        )
