@@ -595,3 +595,18 @@ def dns_quota(limit: str) -> str:
 def dns_type_alone() -> str:
     """Listing record sets of a type, of no name: the reference says that it takes both."""
     return "The parameter 'type' needs the parameter 'name'."
+
+
+def doh_name() -> str:
+    """A question to Google Public DNS over HTTPS without a name, or with something else."""
+    return "The parameter 'name' must be a DNS name."
+
+
+def doh_type() -> str:
+    """A question to Google Public DNS over HTTPS for a type that does not exist."""
+    return "The parameter 'type' must be a number or the name of a DNS record type."
+
+
+def doh_elsewhere() -> str:
+    """The comment of Google Public DNS over HTTPS on a name in no managed zone."""
+    return "The local cloud knows the names in Cloud DNS' managed zones only."

@@ -18,7 +18,7 @@ from ..network import frontend
 
 REGISTRY = re.compile(r"([a-z-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
 REFUSED = re.compile(
-    r"(.+\.)?googleapis\.com|(.+\.)?gcr\.io|(.+\.)?pkg\.dev|accounts\.google\.com"
+    r"(.+\.)?googleapis\.com|(.+\.)?gcr\.io|(.+\.)?pkg\.dev|accounts\.google\.com|dns\.google"
     r"|metadata(\.google\.internal)?|169\.254\.169\.254"
 )
 """Google's hosts that are never passed on: who isn't served here is refused by name."""

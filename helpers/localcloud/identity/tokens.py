@@ -40,6 +40,7 @@ CLOUD_PLATFORM = f"{SCOPE}cloud-platform"
 USER_SCOPES = ("openid", f"{SCOPE}userinfo.email", CLOUD_PLATFORM)
 
 _EXTRA_SCOPES = {
+    "dns.googleapis.com": ("ndev.clouddns.readwrite",),
     "storage.googleapis.com": ("devstorage.full_control", "devstorage.read_write"),
     "iamcredentials.googleapis.com": ("iam",),
     "iam.googleapis.com": ("iam",),
