@@ -47,6 +47,10 @@ setup-ci:
 		$(SUDO) apt-get update -q && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
 			bind9-dnsutils busybox-static curl skopeo; }
+	@command -v chromium >/dev/null && command -v certutil >/dev/null || { \
+		$(SUDO) apt-get update -q && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+			chromium libnss3-tools; }
 	@[ -x /usr/sbin/nginx ] || { \
 		$(SUDO) apt-get update -q && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive \

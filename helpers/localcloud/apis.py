@@ -11,8 +11,10 @@ from .api import (
     oauth2,
     public_dns,
     run_v1,
+    run_v1_domains,
     run_v2,
     serviceusage_v1,
+    siteverification_v1,
     storage_v1,
     storage_xml,
     unasked,
@@ -23,6 +25,7 @@ APIS = tuple(
     for module in (
         run_v2,
         run_v1,
+        run_v1_domains,
         cloudbuild_v1,
         artifactregistry_v1,
         storage_v1,
@@ -35,6 +38,7 @@ APIS = tuple(
         cloudresourcemanager,
         dns_v1,
         serviceusage_v1,
+        siteverification_v1,
         unasked,
     )
 )

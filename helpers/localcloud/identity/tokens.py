@@ -49,6 +49,14 @@ _EXTRA_SCOPES = {
 }
 """Scopes that open a service beside cloud-platform, from Google's discovery documents."""
 
+_OWN_SCOPES = {
+    "siteverification.googleapis.com": ("siteverification", "siteverification.verify_only"),
+}
+"""The scopes of services that cloud-platform does not open.
+
+Source: https://developers.google.com/site-verification/v1/webResource/insert (2026-11-24)
+"""
+
 _SEE = (
     "Expected OAuth 2 access token, login cookie or other valid authentication credential. See"
     " https://developers.google.com/identity/sign-in/web/devconsole-project."
@@ -349,7 +357,9 @@ def _hash(token: str) -> str:
 
 
 def _check_scopes(scopes: Collection[str], service: str) -> None:
-    wanted = {CLOUD_PLATFORM, *(SCOPE + name for name in _EXTRA_SCOPES.get(service, ()))}
+    wanted = {SCOPE + name for name in _OWN_SCOPES.get(service, _EXTRA_SCOPES.get(service, ()))}
+    if service not in _OWN_SCOPES:
+        wanted.add(CLOUD_PLATFORM)
     if wanted.isdisjoint(scopes):
         raise GoogleError(
             "PERMISSION_DENIED",
