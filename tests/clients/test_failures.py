@@ -161,7 +161,7 @@ FAILURES = (
         status=500,
         page=SERVER_ERROR,
         container=SMALL,
-        at_most=30,
+        at_most=40,
     ),
     Failure(
         "debug-server",
