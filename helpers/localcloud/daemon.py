@@ -19,7 +19,14 @@ from typing import Any
 
 import grpc.aio
 
-from .api import builds, operations, run_services, storage_uploads
+from .api import (
+    builds,
+    compute_instances,
+    compute_operations,
+    operations,
+    run_services,
+    storage_uploads,
+)
 from .api.rest import Rest
 from .api.rpc import Rpc
 from .apis import APIS
@@ -98,6 +105,7 @@ class Daemon:
         self.cloud.blobs.remove_leftovers()
         resumed = await run_services.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
+        compute_operations.end_interrupted(self.cloud, compute_instances.load(self.cloud))
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
             control.unlink()

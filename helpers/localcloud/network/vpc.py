@@ -8,8 +8,9 @@ asks here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Any, Protocol
 
@@ -20,7 +21,13 @@ from ..store import Store
 from . import addresses, firewall
 from .addresses import AUTO_RANGES, EXTERNAL
 from .firewall import Host
-from .starting import default_firewalls, default_network, default_route, subnetwork_document
+from .starting import (
+    compute_time,
+    default_firewalls,
+    default_network,
+    default_route,
+    subnetwork_document,
+)
 
 NETWORKS = "compute.networks"
 SUBNETWORKS = "compute.subnetworks"
@@ -29,6 +36,8 @@ FIREWALLS = "compute.firewalls"
 ROUTERS = "compute.routers"
 ADDRESSES = "compute.addresses"
 INSTANCES = "compute.instances"
+GATEWAYS = "compute.targetVpnGateways"
+TUNNELS = "compute.vpnTunnels"
 CONNECTORS = "vpcaccess.connectors"
 HIDDEN = "vpcaccess.subnetworks"
 """The subnetworks of connectors that were given a range and not a subnetwork; nobody lists them."""
@@ -95,7 +104,9 @@ class Ways:
             if addresses.contains(str(way.destination), address)
             and (not way.tags or not way.tags.isdisjoint(mine))
         ]
-        return max(fitting, key=lambda way: (way.destination.prefixlen, -way.priority), default=None)
+        return max(
+            fitting, key=lambda way: (way.destination.prefixlen, -way.priority), default=None
+        )
 
 
 class Vpc:
@@ -121,16 +132,17 @@ class Vpc:
         if found is None or found["projectId"] != project:
             return False
         network = f"projects/{project}/global/networks/default"
-        made = default_network(self._ids, network, found["createTime"])
+        created = compute_time(datetime.fromisoformat(found["createTime"]))
+        made = default_network(self._ids, network, created)
         with self._store.transaction():
             self._store.put(READY, project, {})
-            self.put_auto_network(made)
-            for rule in default_firewalls(self._ids, network, found["createTime"]):
+            self.put_network(made)
+            for rule in default_firewalls(self._ids, network, created):
                 self._store.put(FIREWALLS, rule["name"], rule)
         return True
 
-    def put_auto_network(self, network: Document) -> None:
-        """Stores a new network with its route to the internet and, in auto mode, its subnetworks."""
+    def put_network(self, network: Document) -> None:
+        """Stores a new network, its route to the internet and, in auto mode, its subnetworks."""
         self._store.put(NETWORKS, network["name"], network)
         route = default_route(self._ids, network)
         self._store.put(ROUTES, route["name"], route)
@@ -191,6 +203,17 @@ class Vpc:
                     return instance
         return None
 
+    def user_of(self, name: str, apart_from: Container[str] = ()) -> str | None:
+        """The full name of a resource that needs this one, or None."""
+        project = name.split("/")[1]
+        for kind in (SUBNETWORKS, HIDDEN, FIREWALLS, ROUTES, ROUTERS, INSTANCES, TUNNELS, GATEWAYS):
+            for each in self._all(kind, project):
+                if each["name"] not in apart_from and _refers(
+                    {key: value for key, value in each.items() if key != "name"}, name
+                ):
+                    return str(each["name"])
+        return next(iter(self.reserved(name).values()), None)
+
     # Where packets go
 
     def ways_out(self, project: str, network: str) -> Ways:
@@ -210,10 +233,11 @@ class Vpc:
             for nat in router.get("nats", []):
                 for each in subnetworks:
                     if each["region"] == router["region"] and _serves(nat, each):
-                        nats[each["name"]] = self._nat_address(router, nat)
+                        nats[each["name"]] = self.nat_address(router, nat)
         return Ways(tuple(ways), nats)
 
-    def _nat_address(self, router: Document, nat: Document) -> str:
+    def nat_address(self, router: Document, nat: Document) -> str:
+        """The external address that machines behind a router's NAT gateway are seen by."""
         for name in nat.get("natIps", []):
             address = self._store.get(ADDRESSES, name)
             if address is not None:
@@ -230,9 +254,7 @@ class Vpc:
         """
         ranges = [each["ipCidrRange"] for each in self.subnetworks(project, network)]
         rules = [*self.firewalls(project, network), *self._connector_rules(project, network)]
-        if _inside(ranges, source) and not firewall.lets_out(
-            rules, source, target, protocol, port
-        ):
+        if _inside(ranges, source) and not firewall.lets_out(rules, source, target, protocol, port):
             return False
         return not _inside(ranges, target) or firewall.lets_in(
             rules, source, target, protocol, port
@@ -285,6 +307,10 @@ class Vpc:
             if held["owner"] == owner or held["owner"].startswith(f"{owner}/"):
                 self._store.delete(RESERVED, name)
 
+    def release_address(self, subnetwork: str, address: str) -> None:
+        """Takes back one address."""
+        self._store.delete(RESERVED, f"{subnetwork}/{address}")
+
     def reserved(self, subnetwork: str) -> dict[str, str]:
         """The addresses of a subnetwork that are somebody's, with their owners."""
         rows = self._store.list(RESERVED, f"{subnetwork}/")
@@ -312,6 +338,12 @@ class Vpc:
         """The number of the first character that is kept, and all from there."""
         port = self._store.get(SERIAL, instance) or {"start": 0, "contents": ""}
         return port["start"], port["contents"]
+
+    def forget_instance(self, name: str) -> None:
+        """Deletes an instance with its addresses and what its serial port has kept."""
+        self.release(name)
+        self._store.delete(SERIAL, name)
+        self._store.delete(INSTANCES, name)
 
     # The store
 
@@ -345,6 +377,14 @@ class _Nobody:
 
 def _inside(ranges: list[str], host: Host) -> bool:
     return any(addresses.contains(each, host.address) for each in ranges)
+
+
+def _refers(value: Any, name: str) -> bool:
+    if isinstance(value, dict):
+        return any(_refers(each, name) for each in value.values())
+    if isinstance(value, list):
+        return any(_refers(each, name) for each in value)
+    return bool(value == name)
 
 
 def _hop(route: Document) -> tuple[str, str]:
