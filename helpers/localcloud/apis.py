@@ -15,6 +15,7 @@ from .api import (
     storage_v1,
     storage_xml,
     unasked,
+    vpcaccess_v1,
 )
 
 APIS = tuple(
@@ -33,6 +34,7 @@ APIS = tuple(
         cloudresourcemanager,
         serviceusage_v1,
         compute_v1,
+        vpcaccess_v1,
         unasked,
     )
 )

@@ -21,11 +21,12 @@ import grpc.aio
 
 from .api import (
     builds,
-    compute_instances,
+    compute_machines,
     compute_operations,
     operations,
     run_services,
     storage_uploads,
+    vpcaccess_connectors,
 )
 from .api.rest import Rest
 from .api.rpc import Rpc
@@ -104,8 +105,9 @@ class Daemon:
         storage_uploads.remove_leftovers(self.cloud)
         self.cloud.blobs.remove_leftovers()
         resumed = await run_services.load(self.cloud)
+        resumed |= vpcaccess_connectors.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
-        compute_operations.end_interrupted(self.cloud, compute_instances.load(self.cloud))
+        compute_operations.end_interrupted(self.cloud, compute_machines.load(self.cloud))
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
             control.unlink()

@@ -730,3 +730,58 @@ def compute_state(name: str, status: str) -> str:
 def compute_number() -> str:
     """A parameter that is not a number."""
     return "It must be a number."
+
+
+def connector_subnet_or_range() -> str:
+    """A connector with a subnetwork and a range, or with neither."""
+    return "A connector needs either a subnet or a network with an ip_cidr_range."
+
+
+def connector_prefix(prefix: int) -> str:
+    """A connector in a range of another size than Google's documentation asks for."""
+    return f"The IP CIDR range of a connector must be a /{prefix}."
+
+
+def connector_no_network(name: str) -> str:
+    """A connector to a network that does not exist."""
+    return f"The network '{name}' was not found."
+
+
+def connector_no_subnet(name: str, region: str) -> str:
+    """A connector in a subnetwork that does not exist in its region."""
+    return f"The subnet '{name}' was not found in the region '{region}'."
+
+
+def connector_used_subnet(user: str) -> str:
+    """A connector in a subnetwork that is not for it alone."""
+    return f"The subnet is used by '{user}'."
+
+
+def connector_lost_subnet() -> str:
+    """A connector whose network or subnetwork was deleted or taken while it was being made."""
+    return "Operation failed: The network or subnet of the connector is not available any more."
+
+
+def connector_shared() -> str:
+    """A connector in a subnetwork of another project."""
+    return "The local cloud does not serve subnets of other projects (Shared VPC)."
+
+
+def connector_instances() -> str:
+    """A number of instances that a connector can't have."""
+    return "A connector has between 3 and 10 instances at most, and more than at least."
+
+
+def connector_throughput(low: int, high: int) -> str:
+    """A throughput that a connector can't have."""
+    return f"It must be a multiple of 100 from {low} through {high}, the maximum being higher."
+
+
+def connector_shrinks(before: int) -> str:
+    """Scaling that would make a connector smaller."""
+    return f"It must not be less than the present value {before}."
+
+
+def connector_busy(state: str) -> str:
+    """Changing or deleting a connector while another operation works on it."""
+    return f"The connector is in the state {state}."

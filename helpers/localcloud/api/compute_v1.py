@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from . import (
     compute_firewalls,
-    compute_instances,
+    compute_machines,
     compute_networks,
     compute_operations,
     compute_places,
@@ -22,7 +22,7 @@ ROWS = [
     *compute_firewalls.ROWS,
     *compute_routes.ROWS,
     *compute_routers.ROWS,
-    *compute_instances.ROWS,
+    *compute_machines.ROWS,
     *compute_places.ROWS,
     *compute_operations.ROWS,
 ]

@@ -26,6 +26,7 @@ TITLES = {
     "storage.googleapis.com": "Cloud Storage API",
     "storage-api.googleapis.com": "Google Cloud Storage JSON API",
     "storage-component.googleapis.com": "Cloud Storage",
+    "vpcaccess.googleapis.com": "Serverless VPC Access API",
 }
 """Every API that is served. All are on in every project from the start."""
 

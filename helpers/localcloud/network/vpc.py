@@ -8,10 +8,8 @@ asks here.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
-from dataclasses import dataclass
+from collections.abc import Container
 from datetime import datetime
-from ipaddress import IPv4Network
 from typing import Any, Protocol
 
 from ..clock import Clock
@@ -28,6 +26,7 @@ from .starting import (
     default_route,
     subnetwork_document,
 )
+from .ways import Way, Ways, next_hop, serves
 
 NETWORKS = "compute.networks"
 SUBNETWORKS = "compute.subnetworks"
@@ -66,47 +65,6 @@ class Machines(Protocol):
 
     async def stop(self, instance: Document) -> None:
         """Stops an instance; returns when nothing of it runs any more."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """One route: where it leads and what is there.
-
-    ``kind`` is ``subnet`` (machines of the network), ``internet``, ``vpn`` (a range on the premises
-    behind a tunnel), ``instance`` or ``address`` (a machine that passes packets on).
-    ``next_hop`` is the full name of the subnetwork, tunnel or instance, or the address. A way with
-    ``tags`` is only for machines that have one of them.
-    """
-
-    destination: IPv4Network
-    kind: str
-    next_hop: str
-    priority: int = 0
-    tags: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Ways:
-    """All routes of a network, and the external addresses of its NAT gateways.
-
-    ``nats`` has the full names of the subnetworks that a gateway serves.
-    """
-
-    ways: tuple[Way, ...]
-    nats: dict[str, str]
-
-    def to(self, address: str, tags: Iterable[str] = ()) -> Way | None:
-        """The way that a machine's packets to an address take, or None: the most specific one."""
-        mine = frozenset(tags)
-        fitting = [
-            way
-            for way in self.ways
-            if addresses.contains(str(way.destination), address)
-            and (not way.tags or not way.tags.isdisjoint(mine))
-        ]
-        return max(
-            fitting, key=lambda way: (way.destination.prefixlen, -way.priority), default=None
-        )
 
 
 class Vpc:
@@ -224,7 +182,7 @@ class Vpc:
             for each in subnetworks
         ]
         for route in self._of(ROUTES, project, network):
-            kind, next_hop = _hop(route)
+            kind, next_hop = next_hop(route)
             tags = frozenset(route.get("tags", ()))
             destination = addresses.parse(route["destRange"])
             ways.append(Way(destination, kind, next_hop, route["priority"], tags))
@@ -232,7 +190,7 @@ class Vpc:
         for router in self._of(ROUTERS, project, network):
             for nat in router.get("nats", []):
                 for each in subnetworks:
-                    if each["region"] == router["region"] and _serves(nat, each):
+                    if each["region"] == router["region"] and serves(nat, each):
                         nats[each["name"]] = self.nat_address(router, nat)
         return Ways(tuple(ways), nats)
 
@@ -385,21 +343,3 @@ def _refers(value: Any, name: str) -> bool:
     if isinstance(value, list):
         return any(_refers(each, name) for each in value)
     return bool(value == name)
-
-
-def _hop(route: Document) -> tuple[str, str]:
-    for field, kind in (
-        ("nextHopGateway", "internet"),
-        ("nextHopVpnTunnel", "vpn"),
-        ("nextHopInstance", "instance"),
-        ("nextHopIp", "address"),
-    ):
-        if field in route:
-            return kind, route[field]
-    raise AssertionError(f"{route['name']} leads nowhere")
-
-
-def _serves(nat: Document, subnetwork: Document) -> bool:
-    if nat["sourceSubnetworkIpRangesToNat"] != "LIST_OF_SUBNETWORKS":
-        return True
-    return any(each["name"] == subnetwork["name"] for each in nat.get("subnetworks", []))
