@@ -5,6 +5,7 @@ At Google a connector takes about two minutes to make. Here the waits are simula
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -33,6 +34,8 @@ STATES = {"CreateConnector": "CREATING", "UpdateConnector": "UPDATING",
 MACHINES = ("e2-micro", "f1-micro", "e2-standard-4")
 ID = "^[a-z][-a-z0-9]{0,23}[a-z0-9]$"
 PREFIX = 28
+
+log = logging.getLogger(__name__)
 
 
 def check_new(
@@ -203,18 +206,28 @@ def _wait(cloud: Cloud, connector: Document, method: str) -> None:
 
 
 def _finish(cloud: Cloud, connector: Document, work: Callable[[Cloud, Document], Document]) -> None:
-    operation = operations.get(cloud, connector["_operation"])
-    end = operation["metadata"] | {"endTime": timestamp(cloud.clock.now())}
+    name = connector["_operation"]
     plain = {key: value for key, value in connector.items() if not key.startswith("_")}
-    with cloud.store.transaction():
-        operations.update(cloud, operation["name"], end)
-        try:
+    try:
+        with cloud.store.transaction():
             response = work(cloud, connector)
-        except GoogleError as error:
-            cloud.store.put(CONNECTORS, plain["name"], plain | {"state": "ERROR"})
-            operations.finish(cloud, operation["name"], error=error.rpc_status())
-        else:
-            operations.finish(cloud, operation["name"], response=response)
+            _stamp(cloud, name)
+            operations.finish(cloud, name, response=response)
+        return
+    except GoogleError as refusal:
+        error = refusal
+    except Exception:
+        log.exception("operation %s", name)
+        error = GoogleError("INTERNAL", "Internal error encountered.")
+    with cloud.store.transaction():
+        cloud.store.put(CONNECTORS, plain["name"], plain | {"state": "ERROR"})
+        _stamp(cloud, name)
+        operations.finish(cloud, name, error=error.rpc_status())
+
+
+def _stamp(cloud: Cloud, name: str) -> None:
+    metadata = operations.get(cloud, name)["metadata"]
+    operations.update(cloud, name, metadata | {"endTime": timestamp(cloud.clock.now())})
 
 
 def _create(cloud: Cloud, connector: Document) -> Document:

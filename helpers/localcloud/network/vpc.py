@@ -182,10 +182,10 @@ class Vpc:
             for each in subnetworks
         ]
         for route in self._of(ROUTES, project, network):
-            kind, next_hop = next_hop(route)
+            kind, hop = next_hop(route)
             tags = frozenset(route.get("tags", ()))
             destination = addresses.parse(route["destRange"])
-            ways.append(Way(destination, kind, next_hop, route["priority"], tags))
+            ways.append(Way(destination, kind, hop, route["priority"], tags))
         nats = {}
         for router in self._of(ROUTERS, project, network):
             for nat in router.get("nats", []):
