@@ -5,12 +5,13 @@ Source: https://docs.cloud.google.com/compute/docs/instances/instance-lifecycle 
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from .. import unrecorded
 from ..cloud import Cloud
-from ..errors import unimplemented
+from ..errors import GoogleError, unimplemented
 from ..network.vpc import INSTANCES
 from . import compute_operations
 from .compute_http import Asked, ComputeError, Row, bad_value, not_found, required
@@ -19,6 +20,8 @@ from .compute_kinds import Place, check_name, fingerprint
 from .compute_operations import moment
 
 Document = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 GOING, COMING, GONE = "STOPPING", ("PROVISIONING", "STAGING", "RUNNING"), "TERMINATED"
 
@@ -79,8 +82,15 @@ def load(cloud: Cloud) -> set[str]:
             resumed.add(operation["name"])
             compute_operations.resume(cloud, operation, _bound(work, cloud, name))
         else:
-            cloud.in_background(work(cloud, name))
+            cloud.in_background(_logged(work, cloud, name))
     return resumed
+
+
+async def _logged(work: Any, cloud: Cloud, name: str) -> None:
+    try:
+        await work(cloud, name)
+    except GoogleError as error:
+        log.warning("%s: %s", name, error.message)
 
 
 def _bound(work: Any, cloud: Cloud, name: str) -> compute_operations.Then:
