@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,21 @@ import google.auth.transport.requests
 import pytest
 import requests
 
-from helpers.localcloud.api import compute_machines, compute_operations, compute_v1
+from helpers.localcloud.api import (
+    compute_firewalls,
+    compute_instances,
+    compute_kinds,
+    compute_machines,
+    compute_networks,
+    compute_operations,
+    compute_routers,
+    compute_routes,
+    compute_v1,
+)
 from tests.api.calling import Caller
 from tests.api.serving import serving
 from tests.api.strangers import stranger
-from tests.conftest import REGION, LocalCloud
+from tests.conftest import REGION, LocalCloud, eventually
 
 API = "https://compute.googleapis.com/compute/v1"
 ZONE = f"{REGION}-a"
@@ -385,3 +395,62 @@ def both(*steps: Callable[[Any], None]) -> Callable[[Any], None]:
             step(cloud)
 
     return run
+
+
+SCHEMAS = (
+    ("global/networks", compute_networks.NETWORKS_KIND),
+    (f"regions/{REGION}/subnetworks", compute_networks.SUBNETWORKS_KIND),
+    ("global/firewalls", compute_firewalls.KIND),
+    ("global/routes", compute_routes.KIND),
+    (f"regions/{REGION}/routers", compute_routers.KIND),
+    (f"regions/{REGION}/addresses", compute_routers.ADDRESSES_KIND),
+    (f"zones/{ZONE}/instances", compute_instances.KIND),
+)
+GOOD: dict[str, Document] = {
+    "network": {"autoCreateSubnetworks": False},
+    "subnetwork": {"network": "global/networks/default", "ipCidrRange": "10.0.0.0/24"},
+    "firewall": {"allowed": [{"IPProtocol": "tcp"}]},
+    "route": {
+        "network": "global/networks/default", "destRange": "192.168.0.0/24",
+        "nextHopIp": "10.178.0.9",
+    },
+    "router": {"network": "global/networks/default", "nats": [{}]},
+    "address": {},
+    "instance": {
+        "machineType": f"zones/{ZONE}/machineTypes/e2-micro", "networkInterfaces": [{}],
+        "disks": [{}], "metadata": {"items": [{}]}, "tags": {}, "serviceAccounts": [{}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "kind"), SCHEMAS, ids=[kind.schema for _, kind in SCHEMAS])
+def test_no_value_of_a_wrong_type_breaks_the_cloud(
+    compute: Compute, path: str, kind: compute_kinds.Kind
+) -> None:
+    """A client's bug is answered with the field's name, not with an internal error."""
+    url = f"{API}/projects/{compute.project}/{path}"
+    for number, body in enumerate(wrong(GOOD[kind.noun], kind)):
+        answer = compute.call.session.post(url, json={"name": f"x{number}"} | body, timeout=30)
+        assert answer.status_code in (200, 400, 404, 501), (body, answer.text)
+    scope = path.rpartition("/")[0]
+    done = eventually(
+        lambda: compute.call("GET", f"{scope}/operations").get("items", []),
+        lambda found: all(each["status"] == "DONE" for each in found),
+    )
+    errors = [each["error"]["errors"][0]["code"] for each in done if "error" in each]
+    assert "INTERNAL" not in errors
+
+
+def wrong(good: Document, kind: compute_kinds.Kind) -> Iterator[Document]:
+    """Bodies with one value in place of another type's, also inside what is nested."""
+    values: tuple[Any, ...] = (None, 7, "x", True, [7], ["x"], [None], {"x": 7}, [{"x": 7}], [[]])
+    for field in kind.fields:
+        for value in values:
+            yield good | {field: value}
+    for field, shape in kind.fields.items():
+        inner = shape[0] if isinstance(shape, list) else shape
+        if isinstance(inner, dict):
+            for name in inner:
+                for value in values:
+                    item = {name: value}
+                    yield good | {field: [item] if isinstance(shape, list) else item}
