@@ -4,6 +4,7 @@ from .api import (
     artifactregistry_v1,
     cloudbuild_v1,
     cloudresourcemanager,
+    compute_v1,
     dns_v1,
     iam_v1,
     iamcredentials_v1,
@@ -18,6 +19,7 @@ from .api import (
     storage_v1,
     storage_xml,
     unasked,
+    vpcaccess_v1,
 )
 
 APIS = tuple(
@@ -39,6 +41,8 @@ APIS = tuple(
         dns_v1,
         serviceusage_v1,
         siteverification_v1,
+        compute_v1,
+        vpcaccess_v1,
         unasked,
     )
 )

@@ -19,7 +19,16 @@ from typing import Any
 
 import grpc.aio
 
-from .api import builds, operations, run_domains, run_services, storage_uploads
+from .api import (
+    builds,
+    compute_machines,
+    compute_operations,
+    operations,
+    run_domains,
+    run_services,
+    storage_uploads,
+    vpcaccess_connectors,
+)
 from .api.rest import Rest
 from .api.rpc import Rpc
 from .apis import APIS
@@ -91,8 +100,10 @@ class Daemon:
         storage_uploads.remove_leftovers(self.cloud)
         self.cloud.blobs.remove_leftovers()
         resumed = await run_services.load(self.cloud)
+        resumed |= vpcaccess_connectors.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
         run_domains.load(self.cloud)
+        compute_operations.end_interrupted(self.cloud, compute_machines.load(self.cloud))
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
             control.unlink()
