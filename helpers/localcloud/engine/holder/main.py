@@ -3,9 +3,15 @@
 The order is JSON on stdin. Everything else goes over the control socket, one JSON object a
 message, with descriptors where there are any:
 
-to the daemon    ``{"listeners": n}`` ``{"started": pid}`` and /var/log ``{"sockets": n}``
+to the daemon    ``{"listeners": n}`` ``{"started": pid}`` and /var/log
+                 ``{"knock": [host, port]}`` ``{"opened": [host, port]}`` and its listener
+                 ``{"answer": value}`` to ``sockets``, ``source`` and ``listens``, in order
+                 ``{"trouble": text}``
                  ``{"fault": text}`` ``{"exited": code or null, "out_of_memory": bool}``
-from the daemon  ``{"kill": signal}`` ``{"sockets": n}``
+from the daemon  ``{"kill": signal}`` ``{"sockets": n}`` ``{"source": host, "port": n}``
+                 ``{"listens": port}`` ``{"routes": [range, ...]}``
+                 ``{"open": [host, port]}`` ``{"refuse": …}`` ``{"unreachable": …}``
+                 ``{"ignore": …}`` ``{"close": …}``
 
 A null code means that the program could not be executed; bubblewrap has said why on stderr.
 """
@@ -23,10 +29,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import memory, namespaces, network
+from . import memory, namespaces
 from .launch import Launch, launch
+from .network import Network
 
 NO_PROCESS = 0
+LONGEST_MESSAGE = 1 << 16
+ABOUT_A_PLACE = ("open", "refuse", "unreachable", "ignore", "close")
 UNTIL_EXECUTED = 0.001
 """Seconds between two looks whether the program is executed."""
 
@@ -66,12 +75,13 @@ class Holder:
         self._looked = 0.0
         namespaces.adopt_orphans()
         namespaces.enter(network=order["network"])
+        self._network = Network(order["own"])
         if order["network"]:
             addresses, datagrams = (
                 [(host, port) for host, port in order[kind]] for kind in ("addresses", "datagrams")
             )
-            listeners = network.bring_up(addresses, datagrams)
-            tell(control, {"listeners": len(listeners)}, [each.fileno() for each in listeners])
+            self._pass(self._network.bring_up(addresses, datagrams), "listeners")
+            self._network.route(order["routes"])
         admit = limit.admit if limit else _no_limit
         self._launch: Launch = launch(order, admit=admit)
 
@@ -83,10 +93,15 @@ class Holder:
             poll.register(descriptor, select.POLLIN)
         is_over = False
         while not is_over:
+            if self._network.knocks:
+                poll.register(self._network.knocks, select.POLLIN)
             ready = [number for number, _ in poll.poll(self._patience())]
             if self._control.fileno() in ready and not self._obey():
                 self._launch.kill(signal.SIGKILL)
                 poll.unregister(self._control)
+            if self._network.knocks and self._network.knocks.fileno() in ready:
+                for where in self._network.heard():
+                    tell(self._control, {"knock": where})
             if self._launch.status in ready and not self._launch.read():
                 poll.unregister(self._launch.status)
             if not self._is_started and self._launch.is_executed():
@@ -118,7 +133,7 @@ class Holder:
 
     def _obey(self) -> bool:
         try:
-            message = self._control.recv(4096)
+            message = self._control.recv(LONGEST_MESSAGE)
         except ConnectionError:
             return False
         if not message:
@@ -126,12 +141,52 @@ class Holder:
         request = json.loads(message)
         if "kill" in request:
             self._launch.kill(request["kill"])
-        if "sockets" in request:
-            made = network.unconnected(request["sockets"])
-            tell(self._control, {"sockets": len(made)}, [each.fileno() for each in made])
-            for each in made:
-                each.close()
+        else:
+            try:
+                self._change_network(request)
+            except OSError as error:
+                tell(self._control, {"trouble": str(error)})
         return True
+
+    def _change_network(self, request: dict[str, Any]) -> None:
+        """Carries out what is asked about the network. Raises OSError."""
+        network = self._network
+        [(word, value), *_] = request.items()
+        where = (value[0], value[1]) if word in ABOUT_A_PLACE else ("", 0)
+        if word == "sockets":
+            self._pass(network.unconnected(value), "answer")
+        elif word == "source":
+            made = []
+            try:
+                made.append(network.unconnected_from(value, request["port"]))
+            finally:
+                self._pass(made, "answer")
+        elif word == "listens":
+            tell(self._control, {"answer": network.listens(value)})
+        elif word == "routes":
+            network.route(value)
+        elif word == "close":
+            network.close(where)
+        elif word == "open":
+            with network.open(where) as listener:
+                tell(self._control, {"opened": value}, [listener.fileno()])
+            self._after_knocks("again", where)
+        else:
+            self._after_knocks(word, where)
+
+    def _after_knocks(self, answer: str, where: tuple[str, int]) -> None:
+        knocks = self._network.knocks
+        if knocks:
+            # Whoever knocked in the meantime gets the same answer.
+            for other in self._network.heard():
+                tell(self._control, {"knock": other})
+            getattr(knocks, answer)(where)
+
+    def _pass(self, sockets: list[socket.socket], kind: str) -> None:
+        """Hands sockets over to the daemon."""
+        tell(self._control, {kind: len(sockets)}, [each.fileno() for each in sockets])
+        for each in sockets:
+            each.close()
 
     def _is_time_to_look(self) -> bool:
         return self._limit is not None and time.monotonic() > self._looked + self._limit.patience
