@@ -25,6 +25,7 @@ from .identity.policies import Policies
 from .identity.tokens import Tokens
 from .logs import Logs
 from .names import Ids
+from .network.vpc import Vpc
 from .registry.blobs import Blobs
 from .registry.repositories import Repositories
 from .store import Store
@@ -62,6 +63,7 @@ class Cloud:
         self.policies = Policies(self.store, self.clock, self.accounts)
         self.keys = Keys(home.subfolder("keys"))
         self.tokens = Tokens(self.store, self.clock, self.keys, self.accounts)
+        self.vpc = Vpc(self.store, self.clock, self.ids, self.accounts)
         self.blobs = Blobs(home.subfolder("blobs"))
         self.layers = Layers(home.subfolder("layers"), self.blobs)
         self.engine = engine
