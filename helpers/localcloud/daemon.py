@@ -32,7 +32,10 @@ from .gateway.hosts import CloudHosts
 from .gateway.proxy import Proxy
 from .gateway.upstream import Upstream
 from .home import Home
+from .machines import MachineRoom
+from .network import egress
 from .surroundings import Around
+from .uplinks import Uplinks
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +68,12 @@ class Daemon:
         self._grpc_path = str(Path(settings.runtime) / "grpc")
         self.hosts = CloudHosts(self.cloud, rest, self._grpc_path)
         self.proxy = Proxy(authority, self.hosts, Upstream.found(), settings.secret)
-        self.cloud.door.around = Around(
-            self.cloud, Entrance(authority, self.hosts), home.instance_bundle
-        )
+        entrance = Entrance(authority, self.hosts)
+        uplinks = Uplinks(self.cloud, entrance)
+        around = Around(self.cloud, entrance, uplinks, home.instance_bundle)
+        self.cloud.door.around = around
+        self.machines = MachineRoom(self.cloud, around, uplinks)
+        self.cloud.vpc.machines = self.machines
         self._rpc = grpc.aio.server()
         self._rpc.add_generic_rpc_handlers((Rpc(self.cloud, APIS),))
         self._clock: asyncio.Task[None] | None = None
@@ -96,6 +102,8 @@ class Daemon:
         builds.end_interrupted(self.cloud)
         storage_uploads.remove_leftovers(self.cloud)
         self.cloud.blobs.remove_leftovers()
+        self.cloud.vpc.release(egress.OWNER)
+        self.cloud.in_background(self.machines.load())
         resumed = await run_services.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
         control = self.home.control

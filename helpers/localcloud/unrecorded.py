@@ -540,3 +540,8 @@ def one_of(known: tuple[str, ...]) -> str:
 def traffic_target() -> str:
     """A traffic target of Run v1 for no revision, or for two."""
     return "must have a revisionName or latestRevision true, and not both."
+
+
+def vpc_engine() -> str:
+    """A revision or a machine with a network of its own, on an engine that has none."""
+    return "a VPC network needs the sandbox engine (see: localcloud doctor)"

@@ -14,6 +14,7 @@ from aiohttp import web
 from helpers.localcloud.gateway.authority import ISSUER, Authority
 from helpers.localcloud.gateway.proxy import Proxy
 from helpers.localcloud.gateway.upstream import Upstream
+from helpers.localcloud.network.origin import INTERNET, Origin
 
 SECRET = "correct-horse"
 
@@ -33,7 +34,7 @@ class Hosts:
     def serves(self, host: str) -> bool:
         return host == "run.googleapis.com"
 
-    def http(self, host: str, scheme: str) -> asyncio.Protocol:
+    def http(self, host: str, scheme: str, origin: Origin = INTERNET) -> asyncio.Protocol:
         return self.server()
 
     def grpc_address(self, host: str) -> str | None:

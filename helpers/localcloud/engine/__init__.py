@@ -56,7 +56,8 @@ class Command:
 class ContainerSpec:
     """One container to start.
 
-    ``port`` is the TCP port the program is told to listen on. ``memory`` is the limit in bytes.
+    ``port`` is the TCP port the program is told to listen on. ``memory`` is the limit in bytes, 0
+    for none. ``log_files`` says whether files below /var/log are output too.
     ``reach`` maps each address that exists for the container (beside its own loopback) to a
     function that is called, on the event loop, with every connection the container opens to it.
     ``datagrams`` maps each UDP address that exists to a function that gives the answer to one
@@ -75,6 +76,7 @@ class ContainerSpec:
     datagrams: Mapping[Address, Answer] = field(default_factory=dict)
     uplink: Uplink | None = None
     binds: Mapping[str, Path] = field(default_factory=dict)
+    log_files: bool = True
 
 
 @dataclass(frozen=True)

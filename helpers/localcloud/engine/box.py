@@ -200,10 +200,10 @@ class Box:
             for receiver, answer in zip(receivers, self._datagrams.values(), strict=True):
                 self._loop.add_reader(receiver, self._answer, receiver, answer)
         elif "answer" in message:
-            answer = self._answers.popleft()
-            if not answer.done():
+            waiting = self._answers.popleft()
+            if not waiting.done():
                 told = message["answer"]
-                answer.set_result(told if isinstance(told, bool) else passed)
+                waiting.set_result(told if isinstance(told, bool) else passed)
         elif "knock" in message and self._openings:
             self._openings.knocked(tuple(message["knock"]))
         elif "opened" in message and self._openings:
@@ -239,9 +239,9 @@ class Box:
             each.close()
         self._pool.clear()
         while self._answers:
-            answer = self._answers.popleft()
-            if not answer.done():
-                answer.set_result(None)
+            waiting = self._answers.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
         if self._openings:
             self._openings.close()
 

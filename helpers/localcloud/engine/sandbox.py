@@ -85,7 +85,7 @@ class Sandbox:
             *order["arguments"],
             *("--cap-drop", "ALL"),
         ]
-        order["logs"] = logs
+        order["logs"] = logs if spec.log_files else ""
         order["memory"] = spec.memory
         order["network"] = True
         order["addresses"] = [(str(IPv4Address(host)), port) for host, port in spec.reach]

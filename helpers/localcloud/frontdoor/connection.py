@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from ..network.origin import Origin
 from . import pages
 from .exchange import Exchange
 from .request import Request
@@ -22,10 +23,14 @@ MOST_HELD = 64 * 1024
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client. ``host`` is what it connected to, ``scheme`` how."""
+    """One connection of a client.
 
-    def __init__(self, door: FrontDoor, host: str, scheme: str) -> None:
+    ``host`` is what it connected to, ``scheme`` how, ``origin`` from which network.
+    """
+
+    def __init__(self, door: FrontDoor, host: str, scheme: str, origin: Origin) -> None:
         self.scheme = scheme
+        self.origin = origin
         self.loop = asyncio.get_running_loop()
         self.client = ""
         self.server = ""
@@ -86,7 +91,8 @@ class Connection(asyncio.Protocol):
         """Called by the gateway, or by asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self.client = (transport.get_extra_info("peername") or ("",))[0]
+        peer = transport.get_extra_info("peername") or ("",)
+        self.client = self.origin.address or peer[0]
         self.server = (transport.get_extra_info("sockname") or ("",))[0]
         self._door.connections.add(self)
 

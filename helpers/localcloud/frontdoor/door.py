@@ -11,6 +11,7 @@ from ..engine import Engine
 from ..identity.policies import Policies
 from ..identity.tokens import Tokens
 from ..logs import Logs
+from ..network.origin import INTERNET, Origin
 from .connection import Connection
 from .invoker import Invoker
 from .journal import Journal
@@ -76,9 +77,11 @@ class FrontDoor:
         self._forget_addresses(name)
         self._drain(name, keep={})
 
-    def protocol(self, host: str, scheme: str = "https") -> asyncio.Protocol:
+    def protocol(
+        self, host: str, scheme: str = "https", origin: Origin = INTERNET
+    ) -> asyncio.Protocol:
         """What serves one HTTP/1.1 connection of a client to a host, TLS having been ended."""
-        return Connection(self, host, scheme)
+        return Connection(self, host, scheme, origin)
 
     def instances(self, revision: RevisionSpec) -> tuple[InstanceView, ...]:
         """The instances of a revision that are ready."""

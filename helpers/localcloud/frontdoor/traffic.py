@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..network.origin import Origin
 from .model import ServiceSpec
 from .pool import Pool
 
@@ -24,10 +25,17 @@ class Served:
         self._total = sum(percent for percent, _ in self._shares)
         self.audiences = frozenset(self._audiences())
 
-    @property
-    def reachable(self) -> bool:
-        """Whether its own addresses lead anywhere for a caller from outside."""
-        return self.spec.default_url and self.spec.ingress == "all"
+    def admits(self, origin: Origin) -> bool:
+        """Whether a service lets callers of a network in, before it asks who they are.
+
+        Internal are the VPC networks of its own project. Nobody comes through a load balancer
+        here, so "internal and Cloud Load Balancing" is the same. Its own addresses can be off.
+        Source: https://docs.cloud.google.com/run/docs/securing/ingress (2026-11-25)
+        """
+        if self.spec.ingress == "none" or not self.spec.default_url:
+            return False
+        project = self.spec.name.split("/")[1]
+        return self.spec.ingress == "all" or origin.project == project
 
     def addresses(self) -> dict[str, str]:
         """Every host of the service with the tag that it stands for, empty for none."""

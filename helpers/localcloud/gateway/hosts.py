@@ -14,6 +14,7 @@ from ..api.registry_v2 import handle as registry
 from ..api.rest import Rest, json_response
 from ..cloud import Cloud, Seen
 from ..errors import GoogleError, unimplemented
+from ..network.origin import INTERNET, Origin
 
 REGISTRY = re.compile(r"([a-z-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
 REFUSED = re.compile(
@@ -44,10 +45,10 @@ class CloudHosts:
         """Only Google's APIs speak gRPC."""
         return self._grpc_path if host.endswith(".googleapis.com") else None
 
-    def http(self, host: str, scheme: str) -> asyncio.Protocol:
+    def http(self, host: str, scheme: str, origin: Origin = INTERNET) -> asyncio.Protocol:
         """A protocol for one HTTP/1.1 connection to the host."""
         if host.endswith(RUN_APP):
-            return self._cloud.door.protocol(host, scheme)
+            return self._cloud.door.protocol(host, scheme, origin)
         server = self._servers.get((host, scheme))
         if server is None:
             answer = _tls_required if scheme == "http" else self._answer_of(host)

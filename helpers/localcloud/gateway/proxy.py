@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..network.origin import INTERNET, Origin
 from .authority import Authority
 from .pipe import Pipe, join
 from .upstream import PROXY_USER, Upstream
@@ -30,7 +31,7 @@ class Hosts(Protocol):
         """Whether this cloud answers for the host, be it with a refusal."""
         ...
 
-    def http(self, host: str, scheme: str) -> asyncio.Protocol:
+    def http(self, host: str, scheme: str, origin: Origin = INTERNET) -> asyncio.Protocol:
         """What serves one HTTP/1.1 connection to the host."""
         ...
 
@@ -220,7 +221,7 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-async def serve_tls(hosts: Hosts, host: str, client: Pipe) -> None:
+async def serve_tls(hosts: Hosts, host: str, client: Pipe, origin: Origin = INTERNET) -> None:
     """Gives a connection whose TLS was ended to whoever serves the host. Raises OSError."""
     transport = client.transport
     assert transport is not None
@@ -235,7 +236,7 @@ async def serve_tls(hosts: Hosts, host: str, client: Pipe) -> None:
         join(client, server)
         transport.resume_reading()
     else:
-        give(transport, hosts.http(host, "https"), client.take_early())
+        give(transport, hosts.http(host, "https", origin), client.take_early())
         if client._ended:
             transport.close()
 

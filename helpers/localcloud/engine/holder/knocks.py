@@ -1,8 +1,8 @@
-"""The first packets of TCP connections to addresses that lead nowhere, and the answers to them.
+"""The first packets of TCP connections to addresses where nobody listens yet, and the answers.
 
-A packet socket hears them before they vanish. Whoever decides can let one knock again, now that
-somebody listens, refuse it, or call its address unreachable; without an answer it stays lost, as
-behind a firewall.
+A packet socket hears them before they are swallowed. Whoever decides can let one knock again, now
+that somebody listens, refuse it, or call its address unreachable; without an answer it stays lost,
+as behind a firewall.
 Source: https://man7.org/linux/man-pages/man7/packet.7.html, RFC 9293, RFC 792 (read 2026-11-25)
 """
 
@@ -28,17 +28,17 @@ MOST = 1024
 
 
 class Knocks:
-    """Hears what knocks in this namespace, except at the address ``own``. Raises OSError."""
+    """Hears what comes in by a device of the namespace that this process is in. Raises OSError."""
 
-    def __init__(self, own: str) -> None:
+    def __init__(self, device: str) -> None:
         self._waiting: dict[tuple[str, int], list[bytes]] = {}
         self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
-        code = _filter(own)
+        code = _filter()
         held = ctypes.create_string_buffer(b"".join(code))
         program = struct.pack("HP", len(code), ctypes.addressof(held))
         self._tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
-        self._tap.bind(("lo", ETH_P_IP))
+        self._tap.bind((device, ETH_P_IP))
 
     def fileno(self) -> int:
         """What is to be polled: readable when somebody knocks."""
@@ -92,9 +92,8 @@ class Knocks:
             self._raw.sendto(packet, (to, 0))
 
 
-def _filter(own: str) -> list[bytes]:
-    """Passes the first packet of a TCP connection to another address, once."""
-    [address] = struct.unpack("!I", socket.inet_aton(own))
+def _filter() -> list[bytes]:
+    """Passes the first packet of a TCP connection that comes in."""
     tests = (
         (LOAD_WORD, PACKET_TYPE, 0),
         (IF_EQUAL, PACKET_OUTGOING, False),
@@ -102,10 +101,6 @@ def _filter(own: str) -> list[bytes]:
         (IF_EQUAL, socket.IPPROTO_TCP, True),
         (LOAD_HALF, FRAGMENT, 0),
         (IF_ANY_BIT, 0x1FFF, False),
-        (LOAD_WORD, DESTINATION.start, 0),
-        (IF_EQUAL, address, False),
-        (AND, 0xFF000000, 0),
-        (IF_EQUAL, 127 << 24, False),
         (LENGTH_TO_INDEX, 0, 0),
         (LOAD_BYTE_INDEXED, TCP_FLAGS, 0),
         (AND, SYN | ACK, 0),
@@ -144,7 +139,7 @@ def _ip(packet: bytes, protocol: int, size: int) -> bytes:
 
 
 def _tcp(head: bytes, segment: bytes) -> bytes:
-    """A segment with its checksum, which the loopback device leaves out."""
+    """A segment with its checksum, which a device within the machine leaves out."""
     ends = head[SOURCE.start : DESTINATION.stop]
     pseudo = ends + struct.pack("!BBH", 0, socket.IPPROTO_TCP, len(segment))
     blank = segment[:16] + bytes(2) + segment[18:]

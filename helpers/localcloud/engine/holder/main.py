@@ -35,7 +35,8 @@ from .network import Network
 
 NO_PROCESS = 0
 LONGEST_MESSAGE = 1 << 16
-ABOUT_A_PLACE = ("open", "refuse", "unreachable", "ignore", "close")
+ANSWERS = {word: word for word in ("refuse", "unreachable", "ignore")} | {"open": "again"}
+ABOUT_A_PLACE = (*ANSWERS, "close")
 UNTIL_EXECUTED = 0.001
 """Seconds between two looks whether the program is executed."""
 
@@ -75,15 +76,21 @@ class Holder:
         self._looked = 0.0
         namespaces.adopt_orphans()
         namespaces.enter(network=order["network"])
-        self._network = Network(order["own"])
-        if order["network"]:
+        self._network = Network(order["own"]) if order["network"] else None
+        if self._network:
             addresses, datagrams = (
                 [(host, port) for host, port in order[kind]] for kind in ("addresses", "datagrams")
             )
-            self._pass(self._network.bring_up(addresses, datagrams), "listeners")
+            self._pass(self._network.listen(addresses, datagrams), "listeners")
             self._network.route(order["routes"])
-        admit = limit.admit if limit else _no_limit
-        self._launch: Launch = launch(order, admit=admit)
+        self._launch: Launch = launch(order, admit=self._admit)
+
+    def _admit(self) -> None:
+        """Called in the new process: puts it where the container is to be."""
+        if self._network:
+            self._network.enter()
+        if self._limit:
+            self._limit.admit()
 
     def serve(self) -> None:
         """Returns when the container has ended and the daemon was told."""
@@ -93,15 +100,15 @@ class Holder:
             poll.register(descriptor, select.POLLIN)
         is_over = False
         while not is_over:
-            if self._network.knocks:
-                poll.register(self._network.knocks, select.POLLIN)
+            knocks = self._network and self._network.knocks
+            if knocks:
+                poll.register(knocks, select.POLLIN)
             ready = [number for number, _ in poll.poll(self._patience())]
             if self._control.fileno() in ready and not self._obey():
                 self._launch.kill(signal.SIGKILL)
                 poll.unregister(self._control)
-            if self._network.knocks and self._network.knocks.fileno() in ready:
-                for where in self._network.heard():
-                    tell(self._control, {"knock": where})
+            if knocks and knocks.fileno() in ready:
+                self._listen()
             if self._launch.status in ready and not self._launch.read():
                 poll.unregister(self._launch.status)
             if not self._is_started and self._launch.is_executed():
@@ -141,16 +148,15 @@ class Holder:
         request = json.loads(message)
         if "kill" in request:
             self._launch.kill(request["kill"])
-        else:
+        elif self._network:
             try:
-                self._change_network(request)
+                self._change(self._network, request)
             except OSError as error:
                 tell(self._control, {"trouble": str(error)})
         return True
 
-    def _change_network(self, request: dict[str, Any]) -> None:
+    def _change(self, network: Network, request: dict[str, Any]) -> None:
         """Carries out what is asked about the network. Raises OSError."""
-        network = self._network
         [(word, value), *_] = request.items()
         where = (value[0], value[1]) if word in ABOUT_A_PLACE else ("", 0)
         if word == "sockets":
@@ -162,25 +168,23 @@ class Holder:
             finally:
                 self._pass(made, "answer")
         elif word == "listens":
-            tell(self._control, {"answer": network.listens(value)})
+            tell(self._control, {"answer": network.listens(value, self._launch.first)})
         elif word == "routes":
             network.route(value)
         elif word == "close":
             network.close(where)
-        elif word == "open":
-            with network.open(where) as listener:
-                tell(self._control, {"opened": value}, [listener.fileno()])
-            self._after_knocks("again", where)
-        else:
-            self._after_knocks(word, where)
+        elif network.knocks:
+            if word == "open":
+                with network.open(where) as listener:
+                    tell(self._control, {"opened": value}, [listener.fileno()])
+            self._listen()  # Whoever has knocked in the meantime gets the same answer.
+            getattr(network.knocks, ANSWERS[word])(where)
 
-    def _after_knocks(self, answer: str, where: tuple[str, int]) -> None:
-        knocks = self._network.knocks
-        if knocks:
-            # Whoever knocked in the meantime gets the same answer.
-            for other in self._network.heard():
-                tell(self._control, {"knock": other})
-            getattr(knocks, answer)(where)
+    def _listen(self) -> None:
+        """Tells where somebody knocks."""
+        assert self._network is not None
+        for where in self._network.heard():
+            tell(self._control, {"knock": where})
 
     def _pass(self, sockets: list[socket.socket], kind: str) -> None:
         """Hands sockets over to the daemon."""
@@ -212,7 +216,3 @@ def tell(
     """Sends the daemon a message with descriptors; nothing happens if it is gone."""
     with contextlib.suppress(ConnectionError):
         socket.send_fds(control, [json.dumps(message).encode()], list(passed))
-
-
-def _no_limit() -> None:
-    """Admits a container whose memory nobody looks at."""

@@ -1,110 +1,144 @@
-"""Addresses, routes and rules of the network namespace that this process is in.
+"""Addresses, routes and rules of a network namespace, and the wire between two of them.
 
-Everything happens on the loopback device, the only one there is. A local route to an address makes
-it this namespace's own, so that a listener can stand on it. A plain route to a range over loopback
-leads nowhere: the packets come back, belong to nobody, and are dropped without a word.
-Source: https://man7.org/linux/man-pages/man7/rtnetlink.7.html (read 2026-11-24)
+Source: https://man7.org/linux/man-pages/man7/rtnetlink.7.html and
+https://man7.org/linux/man-pages/man4/veth.4.html (read 2026-11-25)
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import struct
 from ipaddress import IPv4Network
 
-SIOCSIFFLAGS = 0x8914
-IFF_UP_RUNNING = 0x1 | 0x40
-LOOPBACK_INDEX = 1
-
-ADDRESS, ROUTE, RULE = 20, 24, 32
-"""RTM_NEWADDR, RTM_NEWROUTE and RTM_NEWRULE; what removes one is the next number."""
+LINK, ADDRESS, ROUTE, RULE = 16, 20, 24, 32
+"""RTM_NEWLINK, RTM_NEWADDR, …; what removes one is the next number."""
 
 REQUEST_ACK, CREATE = 0x1 | 0x4, 0x400
-TABLE_LOCAL, TABLE_MAIN, TABLE_HERE = 255, 254, 100
-RTPROT_BOOT, RT_SCOPE_HOST = 3, 254
-RTN_UNICAST, RTN_LOCAL = 1, 2
+UP, NOARP = 0x1, 0x80
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_FD = 1, 3, 18, 28
+IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+TABLE_LOCAL, TABLE_MAIN, TABLE_OF_RULES = 255, 254, 100
+RTPROT_BOOT, RT_SCOPE_LINK, RT_SCOPE_HOST = 3, 253, 254
+RTN_UNICAST, RTN_LOCAL, RTN_BLACKHOLE = 1, 2, 6
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF, RTA_PREFSRC = 1, 4, 7
 FR_ACT_TO_TBL = 1
 FRA_DST, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE = 1, 22, 23, 24
+EVERYWHERE = "0.0.0.0/0"
+LOOPBACK = 1
+
+MAC = bytes((2, 0, 0, 0, 0, 1))
+"""Of both ends of a wire: without ARP each takes the other's address for its own."""
 
 
-def switch_on() -> None:
-    """Brings the loopback device up."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
+class Netlink:
+    """Changes the network namespace in which it was made, wherever the process has gone since.
 
-
-def add_address(address: str) -> None:
-    """An address proper: without one, glibc's AI_ADDRCONFIG takes IPv4 for switched off."""
-    packed = socket.inet_aton(address)
-    message = struct.pack("BBBBi", socket.AF_INET, 32, 0, RT_SCOPE_HOST, LOOPBACK_INDEX)
-    _change(ADDRESS, message + _attribute(IFA_LOCAL, packed) + _attribute(IFA_ADDRESS, packed))
-
-
-def deliver(address: str) -> None:
-    """Makes an address this namespace's own."""
-    _route(f"{address}/32", TABLE_LOCAL, RTN_LOCAL)
-
-
-def deliver_by_rule(source: str) -> None:
-    """Fills the table to which ``rule`` leads: there every address is this namespace's own.
-
-    Who sends to them is known by the address ``source``.
+    All methods raise OSError.
     """
-    _route("0.0.0.0/0", TABLE_HERE, RTN_LOCAL, source)
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+
+    def switch_on(self, device: int) -> None:
+        """Brings a device up."""
+        self._change(LINK, _link(device, UP, UP))
+
+    def wire(self, name: str, peer: str, namespace: int) -> None:
+        """Makes a device whose other end, ``peer``, is in another namespace.
+
+        No packet needs to ask who has an address: whatever goes in comes out.
+        """
+        ends = _link(0, NOARP, NOARP) + _attribute(IFLA_ADDRESS, MAC)
+        there = ends + _named(peer) + _attribute(IFLA_NET_NS_FD, struct.pack("i", namespace))
+        kind = _attribute(IFLA_INFO_KIND, b"veth")
+        data = _attribute(IFLA_INFO_DATA, _attribute(VETH_INFO_PEER, there))
+        self._change(LINK, ends + _named(name) + _attribute(IFLA_LINKINFO, kind + data))
+
+    def add_address(self, address: str, device: int) -> None:
+        """Gives a device an address."""
+        packed = socket.inet_aton(address)
+        message = struct.pack("BBBBi", socket.AF_INET, 32, 0, 0, device)
+        message += _attribute(IFA_LOCAL, packed) + _attribute(IFA_ADDRESS, packed)
+        self._change(ADDRESS, message)
+
+    def route(
+        self,
+        network: str,
+        device: int,
+        source: str = "",
+        *,
+        table: int = TABLE_MAIN,
+        remove: bool = False,
+    ) -> None:
+        """Sends what goes to a range out of a device; it comes from the address ``source``."""
+        scope = RT_SCOPE_LINK
+        self._route(network, table, scope, RTN_UNICAST, device, source, remove=remove)
+
+    def deliver(self, network: str, table: int = TABLE_LOCAL) -> None:
+        """Makes the addresses of a range this namespace's own."""
+        self._route(network, table, RT_SCOPE_HOST, RTN_LOCAL, LOOPBACK)
+
+    def swallow(self, network: str) -> None:
+        """Drops what goes to a range without a word."""
+        self._route(network, TABLE_MAIN, 0, RTN_BLACKHOLE, 0)
+
+    def rule(
+        self, *, to: tuple[str, int] | None = None, port: int = 0, remove: bool = False
+    ) -> None:
+        """Looks up in TABLE_OF_RULES what TCP sends to an address and port, or from a port."""
+        message = struct.pack(
+            "BBBBBBBBI",
+            *(socket.AF_INET, 32 if to else 0, 0, 0, TABLE_OF_RULES, 0, 0, FR_ACT_TO_TBL, 0),
+        )
+        message += _attribute(FRA_IP_PROTO, bytes((socket.IPPROTO_TCP,)))
+        if to:
+            message += _attribute(FRA_DST, socket.inet_aton(to[0]))
+            message += _attribute(FRA_DPORT_RANGE, struct.pack("HH", to[1], to[1]))
+        if port:
+            message += _attribute(FRA_SPORT_RANGE, struct.pack("HH", port, port))
+        self._change(RULE, message, remove=remove)
+
+    def _route(
+        self,
+        network: str,
+        table: int,
+        scope: int,
+        kind: int,
+        device: int,
+        source: str = "",
+        *,
+        remove: bool = False,
+    ) -> None:
+        where = IPv4Network(network)
+        message = struct.pack(
+            "BBBBBBBBI",
+            *(socket.AF_INET, where.prefixlen, 0, 0, table, RTPROT_BOOT, scope, kind, 0),
+        )
+        message += _attribute(RTA_DST, where.network_address.packed)
+        if device:
+            message += _attribute(RTA_OIF, struct.pack("i", device))
+        if source:
+            message += _attribute(RTA_PREFSRC, socket.inet_aton(source))
+        self._change(ROUTE, message, remove=remove)
+
+    def _change(self, request: int, body: bytes, *, remove: bool = False) -> None:
+        kind, flags = (request + 1, REQUEST_ACK) if remove else (request, REQUEST_ACK | CREATE)
+        self._socket.send(struct.pack("IHHII", 16 + len(body), kind, flags, 1, 0) + body)
+        answer: int = -struct.unpack_from("i", self._socket.recv(4096), 16)[0]
+        if answer:
+            raise OSError(answer, f"the network of the container: {os.strerror(answer)}")
 
 
-def lead_nowhere(network: str, source: str) -> None:
-    """Lets packets to a range vanish; they come from the address ``source``."""
-    _route(network, TABLE_MAIN, RTN_UNICAST, source)
+def _link(index: int, flags: int, change: int) -> bytes:
+    return struct.pack("BBHiII", socket.AF_UNSPEC, 0, 0, index, flags, change)
 
 
-def lead_nowhere_no_more(network: str) -> None:
-    """Takes that back: the range is unreachable."""
-    _route(network, TABLE_MAIN, RTN_UNICAST, remove=True)
-
-
-def rule(*, to: tuple[str, int] | None = None, port: int = 0, remove: bool = False) -> None:
-    """Delivers here what TCP sends to the address and port ``to``, or from the own ``port``."""
-    message = struct.pack(
-        "BBBBBBBBI",
-        *(socket.AF_INET, 32 if to else 0, 0, 0, TABLE_HERE, 0, 0, FR_ACT_TO_TBL, 0),
-    )
-    message += _attribute(FRA_IP_PROTO, bytes((socket.IPPROTO_TCP,)))
-    if to:
-        message += _attribute(FRA_DST, socket.inet_aton(to[0]))
-        message += _attribute(FRA_DPORT_RANGE, struct.pack("HH", to[1], to[1]))
-    if port:
-        message += _attribute(FRA_SPORT_RANGE, struct.pack("HH", port, port))
-    _change(RULE, message, remove=remove)
-
-
-def _route(network: str, table: int, kind: int, source: str = "", *, remove: bool = False) -> None:
-    where = IPv4Network(network)
-    message = struct.pack(
-        "BBBBBBBBI",
-        *(socket.AF_INET, where.prefixlen, 0, 0, table, RTPROT_BOOT, RT_SCOPE_HOST, kind, 0),
-    )
-    message += _attribute(RTA_DST, where.network_address.packed)
-    message += _attribute(RTA_OIF, struct.pack("i", LOOPBACK_INDEX))
-    if source:
-        message += _attribute(RTA_PREFSRC, socket.inet_aton(source))
-    _change(ROUTE, message, remove=remove)
+def _named(name: str) -> bytes:
+    return _attribute(IFLA_IFNAME, name.encode() + b"\0")
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
     size = 4 + len(value)
     return struct.pack("HH", size, kind) + value + bytes(-size % 4)
-
-
-def _change(request: int, body: bytes, *, remove: bool = False) -> None:
-    kind, flags = (request + 1, REQUEST_ACK) if remove else (request, REQUEST_ACK | CREATE)
-    header = struct.pack("IHHII", 16 + len(body), kind, flags, 1, 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.send(header + body)
-        answer: int = -struct.unpack_from("i", netlink.recv(4096), 16)[0]
-    if answer:
-        raise OSError(answer, f"the network of the container: {os.strerror(answer)}")
