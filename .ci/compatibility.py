@@ -107,7 +107,7 @@ def tables() -> Iterator[str]:
     rest = {api.name: served(api) for api in APIS}
     names = {re.split(r"[ .]", api.name)[0] for api in APIS}
     for entry in sorted(DOCUMENTS.iterdir(), key=lambda entry: entry.name):
-        if entry.name.partition(".")[0] not in names:
+        if entry.name.partition(".")[0] not in names or entry.name.endswith(".preview.json"):
             continue
         document = json.loads(entry.read_text(encoding="utf-8"))
         host = document["rootUrl"].removeprefix("https://").rstrip("/")

@@ -4,6 +4,7 @@ from .api import (
     artifactregistry_v1,
     cloudbuild_v1,
     cloudresourcemanager,
+    compute_v1,
     iam_v1,
     iamcredentials_v1,
     logging_v2,
@@ -14,6 +15,7 @@ from .api import (
     storage_v1,
     storage_xml,
     unasked,
+    vpcaccess_v1,
 )
 
 APIS = tuple(
@@ -31,6 +33,8 @@ APIS = tuple(
         oauth2,
         cloudresourcemanager,
         serviceusage_v1,
+        compute_v1,
+        vpcaccess_v1,
         unasked,
     )
 )

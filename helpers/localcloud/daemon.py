@@ -19,7 +19,15 @@ from typing import Any
 
 import grpc.aio
 
-from .api import builds, operations, run_services, storage_uploads
+from .api import (
+    builds,
+    compute_machines,
+    compute_operations,
+    operations,
+    run_services,
+    storage_uploads,
+    vpcaccess_connectors,
+)
 from .api.rest import Rest
 from .api.rpc import Rpc
 from .apis import APIS
@@ -105,7 +113,9 @@ class Daemon:
         self.cloud.vpc.release(egress.OWNER)
         self.cloud.in_background(self.machines.load())
         resumed = await run_services.load(self.cloud)
+        resumed |= vpcaccess_connectors.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
+        compute_operations.end_interrupted(self.cloud, compute_machines.load(self.cloud))
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
             control.unlink()

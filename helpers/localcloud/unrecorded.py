@@ -545,3 +545,246 @@ def traffic_target() -> str:
 def vpc_engine() -> str:
     """A revision or a machine with a network of its own, on an engine that has none."""
     return "a VPC network needs the sandbox engine (see: localcloud doctor)"
+def compute_one_of(*values: str) -> str:
+    """A field with a value that is none of those it may have."""
+    return f"It must be one of {', '.join(values)}."
+
+
+def compute_between(low: int, high: int) -> str:
+    """A number that is too small or too large."""
+    return f"It must be between {low} and {high}."
+
+
+def compute_batch(most: int) -> str:
+    """A batch of no requests, or of too many."""
+    return f"A batch has between 1 and {most} requests."
+
+
+def compute_interrupted() -> str:
+    """An operation that a stopped daemon left undone."""
+    return "The local cloud was stopped before this operation ended; it has changed nothing."
+
+
+def compute_order(text: str) -> str:
+    """A list in an order that does not exist."""
+    return f"Invalid value for field 'orderBy': '{text}'."
+
+
+def compute_immutable() -> str:
+    """A field that only creation sets."""
+    return "The field cannot be changed."
+
+
+def compute_fingerprint() -> str:
+    """A change by somebody who has seen another version of a resource."""
+    return "The fingerprint does not match: the resource was changed since it was read."
+
+
+def compute_address() -> str:
+    """Something that is not an IPv4 address."""
+    return "It must be an IPv4 address."
+
+
+def compute_range() -> str:
+    """Something that is not an IPv4 range."""
+    return "It must be an IPv4 range in CIDR notation with all host bits zero."
+
+
+def compute_prefix(longest: int) -> str:
+    """A subnetwork that is too large or too small."""
+    return f"The prefix must be between /4 and /{longest}."
+
+
+def compute_prefix_at_least(shortest: int) -> str:
+    """A subnetwork of an auto mode network that is to grow too large."""
+    return f"In an auto mode network the prefix must not be shorter than /{shortest}."
+
+
+def compute_prohibited(other: str) -> str:
+    """A subnetwork in a range that no subnetwork may have."""
+    return f"It overlaps {other}, which no subnetwork may use."
+
+
+def compute_not_larger(before: str) -> str:
+    """Expanding a range to one that does not contain it."""
+    return f"It must contain the present range {before} and be larger."
+
+
+def compute_route_inside(route: str) -> str:
+    """A subnetwork with a route's destination inside."""
+    return f"A route has the destination {route}, which is in this range."
+
+
+def compute_route_in_subnetwork(subnetwork: str) -> str:
+    """A route to a subnetwork, or to a part of it."""
+    return f"The subnetwork with the range {subnetwork} has these addresses."
+
+
+def compute_subnet_route(name: str) -> str:
+    """Deleting the route of a subnetwork."""
+    return f"The route '{name}' belongs to a subnetwork and is deleted with it."
+
+
+def compute_one_hop() -> str:
+    """A route that leads nowhere, or to two places."""
+    return "A route has exactly one next hop."
+
+
+def compute_tunnel() -> str:
+    """What is said of a VPN tunnel here."""
+    return "Simulated by the local cloud: no packet leaves this machine through it."
+
+
+def compute_allowed_or_denied() -> str:
+    """A firewall rule that allows and denies, or does neither."""
+    return "A firewall rule has either 'allowed' or 'denied'."
+
+
+def compute_protocol() -> str:
+    """A protocol that a firewall rule can't name."""
+    return "It must be tcp, udp, icmp, esp, ah, sctp, ipip, all or a protocol's number."
+
+
+def compute_no_ports(protocol: str) -> str:
+    """Ports of a protocol that has none."""
+    return f"The protocol {protocol} has no ports."
+
+
+def compute_ports() -> str:
+    """Something that is neither a port nor a range of ports."""
+    return "It must be a port or a range such as 8000-8080."
+
+
+def compute_tags_or_accounts() -> str:
+    """A firewall rule that names network tags and service accounts."""
+    return "A firewall rule names either network tags or service accounts."
+
+
+def compute_no_source() -> str:
+    """A firewall rule for EGRESS that says where connections come from."""
+    return "A rule with the direction EGRESS has no such source."
+
+
+def compute_nat_names() -> str:
+    """Two gateways of one name."""
+    return "The gateways of a router need different names."
+
+
+def compute_nat_ips() -> str:
+    """A gateway with addresses that it is to allocate itself, or without any."""
+    return "natIps are for MANUAL_ONLY, which needs at least one."
+
+
+def compute_nat_address() -> str:
+    """An internal address, or one of another region, for a gateway."""
+    return "It must be an external address of the router's region."
+
+
+def compute_nat_subnetworks() -> str:
+    """A gateway with a list of subnetworks that it does not ask for, or without any."""
+    return "subnetworks are for LIST_OF_SUBNETWORKS, which needs at least one."
+
+
+def compute_external_choice() -> str:
+    """An external address of the caller's choice."""
+    return "An external address is chosen by the cloud."
+
+
+def compute_address_in_use() -> str:
+    """A reserved address that another resource has."""
+    return "The address is in use."
+
+
+def compute_not_reserved() -> str:
+    """An external address that was not reserved in the region."""
+    return "The address is not reserved in this region."
+
+
+def compute_one_access() -> str:
+    """An interface with something else than one external address."""
+    return "An interface has at most one access configuration, of the type ONE_TO_ONE_NAT."
+
+
+def compute_other_network() -> str:
+    """A subnetwork of another network than the one that is named."""
+    return "The subnetwork belongs to another network."
+
+
+def compute_other_region() -> str:
+    """A subnetwork of another region than the instance's."""
+    return "The subnetwork is in another region than the zone."
+
+
+def compute_key() -> str:
+    """A metadata key that breaks the rule of the reference, or stands there twice."""
+    return "A key has up to 127 letters, digits, hyphens and underscores and stands there once."
+
+
+def compute_protected(name: str) -> str:
+    """Deleting an instance with deletionProtection."""
+    return f"The instance '{name}' is protected against deletion."
+
+
+def compute_state(name: str, status: str) -> str:
+    """Starting, stopping or deleting an instance in a state that doesn't allow it."""
+    return f"The instance '{name}' is {status}."
+
+
+def compute_number() -> str:
+    """A parameter that is not a number."""
+    return "It must be a number."
+
+
+def connector_subnet_or_range() -> str:
+    """A connector with a subnetwork and a range, or with neither."""
+    return "A connector needs either a subnet or a network with an ip_cidr_range."
+
+
+def connector_prefix(prefix: int) -> str:
+    """A connector in a range of another size than Google's documentation asks for."""
+    return f"The IP CIDR range of a connector must be a /{prefix}."
+
+
+def connector_no_network(name: str) -> str:
+    """A connector to a network that does not exist."""
+    return f"The network '{name}' was not found."
+
+
+def connector_no_subnet(name: str, region: str) -> str:
+    """A connector in a subnetwork that does not exist in its region."""
+    return f"The subnet '{name}' was not found in the region '{region}'."
+
+
+def connector_used_subnet(user: str) -> str:
+    """A connector in a subnetwork that is not for it alone."""
+    return f"The subnet is used by '{user}'."
+
+
+def connector_lost_subnet() -> str:
+    """A connector whose network or subnetwork was deleted or taken while it was being made."""
+    return "Operation failed: The network or subnet of the connector is not available any more."
+
+
+def connector_shared() -> str:
+    """A connector in a subnetwork of another project."""
+    return "The local cloud does not serve subnets of other projects (Shared VPC)."
+
+
+def connector_instances() -> str:
+    """A number of instances that a connector can't have."""
+    return "A connector has between 3 and 10 instances at most, and more than at least."
+
+
+def connector_throughput(low: int, high: int) -> str:
+    """A throughput that a connector can't have."""
+    return f"It must be a multiple of 100 from {low} through {high}, the maximum being higher."
+
+
+def connector_shrinks(before: int) -> str:
+    """Scaling that would make a connector smaller."""
+    return f"It must not be less than the present value {before}."
+
+
+def connector_busy(state: str) -> str:
+    """Changing or deleting a connector while another operation works on it."""
+    return f"The connector is in the state {state}."

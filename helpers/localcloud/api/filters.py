@@ -16,7 +16,7 @@ Comparison = Callable[[str, str, str], Filter]
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<join>\(|\)|(?:AND|OR|NOT)\b)"
-    r"|(?P<field>[\w.-]+?)\s*(?P<sign><=|>=|!=|=|<|>|:)\s*"
+    r"|(?P<field>[\w.-]+?)\s*(?P<sign><=|>=|!=|=|<|>|:|\b(?:eq|ne)\b)\s*"
     r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s()"']+))"""
     r"|(?P<end>$))"
 )

@@ -29,6 +29,7 @@ PERMISSIONS = {
     "google.cloud.run.v2.": "run.operations",
     "google.devtools.cloudbuild.v1.": "cloudbuild.builds",
     "google.devtools.artifactregistry.v1.": "artifactregistry.repositories",
+    "google.cloud.vpcaccess.v1.": "vpcaccess.operations",
 }
 """What somebody needs, followed by a verb, for the operations of an API."""
 
@@ -36,6 +37,7 @@ TYPE_MODULES = {
     "google.cloud.run.v2.": "google.cloud.run_v2",
     "google.devtools.cloudbuild.v1.": "google.cloud.devtools.cloudbuild_v1",
     "google.devtools.artifactregistry.v1.": "google.cloud.artifactregistry_v1",
+    "google.cloud.vpcaccess.v1.": "google.cloud.vpcaccess_v1",
 }
 """Where the message types of operations are."""
 

@@ -258,6 +258,10 @@ def denied(permission: str, resource: str) -> GoogleError:
             where = f" '{resource}' (or resource may not exist)."
         case "iam":
             where = " (or it may not exist)."
+        case "compute":
+            # Public logs of gcloud and Terraform, 2016 to 2026.
+            message = f"Required '{permission}' permission for '{resource}'"
+            return GoogleError("PERMISSION_DENIED", message)
         case _:
             where = f" '{resource}' (or it may not exist)."
     return GoogleError(

@@ -52,6 +52,20 @@ REGISTRY_WRITE = (
     "artifactregistry.tags.create",
     "artifactregistry.tags.update",
 )
+COMPUTE_READ = (
+    "compute.globalOperations.get", "compute.globalOperations.list", "compute.projects.get",
+    "compute.regionOperations.get", "compute.regionOperations.list", "compute.regions.get",
+    "compute.regions.list", "compute.zoneOperations.get", "compute.zoneOperations.list",
+    "compute.zones.get", "compute.zones.list",
+)  # fmt: skip
+CONNECTORS_READ = (
+    "vpcaccess.connectors.get",
+    "vpcaccess.connectors.list",
+    "vpcaccess.locations.get",
+    "vpcaccess.locations.list",
+    "vpcaccess.operations.get",
+    "vpcaccess.operations.list",
+)
 OBJECTS_READ = ("storage.objects.get", "storage.objects.list")
 
 
@@ -161,6 +175,53 @@ ROLES = {
             "storage.objects.create", "storage.objects.delete", "storage.objects.update",
         )
     ),
+    "roles/compute.admin": Role((*PROJECT_READ, "compute.*")),
+    "roles/compute.networkAdmin": Role(
+        (
+            *PROJECT_READ, *COMPUTE_READ, "compute.addresses.*", "compute.firewalls.get",
+            "compute.firewalls.list", "compute.instances.get", "compute.instances.list",
+            "compute.instances.use", "compute.networks.*", "compute.routers.*", "compute.routes.*",
+            "compute.subnetworks.*", "compute.targetVpnGateways.*", "compute.vpnTunnels.*",
+        )
+    ),
+    "roles/compute.networkUser": Role(
+        (
+            *PROJECT_READ, *COMPUTE_READ, "compute.addresses.get", "compute.addresses.list",
+            "compute.addresses.useInternal", "compute.firewalls.get", "compute.firewalls.list",
+            "compute.networks.access", "compute.networks.get",
+            "compute.networks.getEffectiveFirewalls", "compute.networks.list",
+            "compute.networks.use", "compute.networks.useExternalIp", "compute.routers.get",
+            "compute.routers.list", "compute.routes.get", "compute.routes.list",
+            "compute.subnetworks.get", "compute.subnetworks.list", "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+        )
+    ),
+    "roles/compute.networkViewer": Role(
+        (*PROJECT_READ, *COMPUTE_READ, "compute.*.get", "compute.*.list")
+    ),
+    "roles/compute.securityAdmin": Role(
+        (*PROJECT_READ, *COMPUTE_READ, "compute.firewalls.*", "compute.networks.get",
+         "compute.networks.list", "compute.networks.updatePolicy")
+    ),
+    "roles/compute.instanceAdmin.v1": Role(
+        (
+            *PROJECT_READ, *COMPUTE_READ, "compute.addresses.get", "compute.addresses.list",
+            "compute.addresses.use", "compute.instances.*", "compute.networks.get",
+            "compute.networks.list", "compute.networks.use", "compute.networks.useExternalIp",
+            "compute.subnetworks.get", "compute.subnetworks.list", "compute.subnetworks.use",
+            "compute.subnetworks.useExternalIp",
+        )
+    ),
+    "roles/compute.viewer": Role(
+        (*PROJECT_READ, "compute.*.get", "compute.*.list", "compute.*.getIamPolicy",
+         "compute.instances.getSerialPortOutput", "compute.networks.getEffectiveFirewalls",
+         "compute.routers.getRouterStatus")
+    ),
+    "roles/vpcaccess.admin": Role((*PROJECT_READ, "vpcaccess.*")),
+    "roles/vpcaccess.user": Role(
+        (*PROJECT_READ, *CONNECTORS_READ, "vpcaccess.connectors.use")
+    ),
+    "roles/vpcaccess.viewer": Role((*PROJECT_READ, *CONNECTORS_READ)),
     "roles/iam.serviceAccountUser": Role(
         (*PROJECT_READ, "iam.serviceAccounts.actAs", "iam.serviceAccounts.get",
          "iam.serviceAccounts.list")

@@ -16,6 +16,7 @@ TITLES = {
     "artifactregistry.googleapis.com": "Artifact Registry API",
     "cloudbuild.googleapis.com": "Cloud Build API",
     "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
+    "compute.googleapis.com": "Compute Engine API",
     "containerregistry.googleapis.com": "Container Registry API",
     "iam.googleapis.com": "Identity and Access Management (IAM) API",
     "iamcredentials.googleapis.com": "IAM Service Account Credentials API",
@@ -25,6 +26,7 @@ TITLES = {
     "storage.googleapis.com": "Cloud Storage API",
     "storage-api.googleapis.com": "Google Cloud Storage JSON API",
     "storage-component.googleapis.com": "Cloud Storage",
+    "vpcaccess.googleapis.com": "Serverless VPC Access API",
 }
 """Every API that is served. All are on in every project from the start."""
 

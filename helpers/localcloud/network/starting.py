@@ -6,6 +6,7 @@ https://docs.cloud.google.com/firewall/docs/firewalls#more_rules_default_vpc (20
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ..names import Ids
@@ -23,11 +24,18 @@ _DEFAULT_RULES = (
 )  # fmt: skip
 
 
-def identified(ids: Ids, kind: str, name: str, created: str, fields: Document) -> Document:
+_PACIFIC = timezone(timedelta(hours=-8))
+
+
+def compute_time(when: datetime) -> str:
+    """A time as Compute Engine writes it: that of its headquarters, without summer time here."""
+    return when.astimezone(_PACIFIC).isoformat(timespec="milliseconds")
+
+
+def identified(ids: Ids, noun: str, name: str, created: str, fields: Document) -> Document:
     """A new resource: its full name, its number, and its time of creation."""
-    number = str(ids.number(19, kind, name, created))
-    return {"kind": f"compute#{kind}", "id": number, "name": name, "creationTimestamp": created,
-            **fields}  # fmt: skip
+    number = str(ids.number(19, noun, name, created))
+    return {"id": number, "name": name, "creationTimestamp": created, **fields}
 
 
 def default_network(ids: Ids, name: str, created: str) -> Document:

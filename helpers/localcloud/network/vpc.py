@@ -8,9 +8,8 @@ asks here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from ipaddress import IPv4Network
+from collections.abc import Container
+from datetime import datetime
 from typing import Any, Protocol
 
 from ..clock import Clock
@@ -20,7 +19,14 @@ from ..store import Store
 from . import addresses, firewall
 from .addresses import AUTO_RANGES, EXTERNAL
 from .firewall import Host
-from .starting import default_firewalls, default_network, default_route, subnetwork_document
+from .starting import (
+    compute_time,
+    default_firewalls,
+    default_network,
+    default_route,
+    subnetwork_document,
+)
+from .ways import Way, Ways, next_hop, serves
 
 NETWORKS = "compute.networks"
 SUBNETWORKS = "compute.subnetworks"
@@ -29,6 +35,8 @@ FIREWALLS = "compute.firewalls"
 ROUTERS = "compute.routers"
 ADDRESSES = "compute.addresses"
 INSTANCES = "compute.instances"
+GATEWAYS = "compute.targetVpnGateways"
+TUNNELS = "compute.vpnTunnels"
 CONNECTORS = "vpcaccess.connectors"
 HIDDEN = "vpcaccess.subnetworks"
 """The subnetworks of connectors that were given a range and not a subnetwork; nobody lists them."""
@@ -59,45 +67,6 @@ class Machines(Protocol):
         """Stops an instance; returns when nothing of it runs any more."""
 
 
-@dataclass(frozen=True)
-class Way:
-    """One route: where it leads and what is there.
-
-    ``kind`` is ``subnet`` (machines of the network), ``internet``, ``vpn`` (a range on the premises
-    behind a tunnel), ``instance`` or ``address`` (a machine that passes packets on).
-    ``next_hop`` is the full name of the subnetwork, tunnel or instance, or the address. A way with
-    ``tags`` is only for machines that have one of them.
-    """
-
-    destination: IPv4Network
-    kind: str
-    next_hop: str
-    priority: int = 0
-    tags: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Ways:
-    """All routes of a network, and the external addresses of its NAT gateways.
-
-    ``nats`` has the full names of the subnetworks that a gateway serves.
-    """
-
-    ways: tuple[Way, ...]
-    nats: dict[str, str]
-
-    def to(self, address: str, tags: Iterable[str] = ()) -> Way | None:
-        """The way that a machine's packets to an address take, or None: the most specific one."""
-        mine = frozenset(tags)
-        fitting = [
-            way
-            for way in self.ways
-            if addresses.contains(str(way.destination), address)
-            and (not way.tags or not way.tags.isdisjoint(mine))
-        ]
-        return max(fitting, key=lambda way: (way.destination.prefixlen, -way.priority), default=None)
-
-
 class Vpc:
     """The networks of all projects. Every project has the network ``default`` from the start."""
 
@@ -121,16 +90,17 @@ class Vpc:
         if found is None or found["projectId"] != project:
             return False
         network = f"projects/{project}/global/networks/default"
-        made = default_network(self._ids, network, found["createTime"])
+        created = compute_time(datetime.fromisoformat(found["createTime"]))
+        made = default_network(self._ids, network, created)
         with self._store.transaction():
             self._store.put(READY, project, {})
-            self.put_auto_network(made)
-            for rule in default_firewalls(self._ids, network, found["createTime"]):
+            self.put_network(made)
+            for rule in default_firewalls(self._ids, network, created):
                 self._store.put(FIREWALLS, rule["name"], rule)
         return True
 
-    def put_auto_network(self, network: Document) -> None:
-        """Stores a new network with its route to the internet and, in auto mode, its subnetworks."""
+    def put_network(self, network: Document) -> None:
+        """Stores a new network, its route to the internet and, in auto mode, its subnetworks."""
         self._store.put(NETWORKS, network["name"], network)
         route = default_route(self._ids, network)
         self._store.put(ROUTES, route["name"], route)
@@ -191,6 +161,17 @@ class Vpc:
                     return instance
         return None
 
+    def user_of(self, name: str, apart_from: Container[str] = ()) -> str | None:
+        """The full name of a resource that needs this one, or None."""
+        project = name.split("/")[1]
+        for kind in (SUBNETWORKS, HIDDEN, FIREWALLS, ROUTES, ROUTERS, INSTANCES, TUNNELS, GATEWAYS):
+            for each in self._all(kind, project):
+                if each["name"] not in apart_from and _refers(
+                    {key: value for key, value in each.items() if key != "name"}, name
+                ):
+                    return str(each["name"])
+        return next(iter(self.reserved(name).values()), None)
+
     # Where packets go
 
     def ways_out(self, project: str, network: str) -> Ways:
@@ -201,19 +182,20 @@ class Vpc:
             for each in subnetworks
         ]
         for route in self._of(ROUTES, project, network):
-            kind, next_hop = _hop(route)
+            kind, hop = next_hop(route)
             tags = frozenset(route.get("tags", ()))
             destination = addresses.parse(route["destRange"])
-            ways.append(Way(destination, kind, next_hop, route["priority"], tags))
+            ways.append(Way(destination, kind, hop, route["priority"], tags))
         nats = {}
         for router in self._of(ROUTERS, project, network):
             for nat in router.get("nats", []):
                 for each in subnetworks:
-                    if each["region"] == router["region"] and _serves(nat, each):
-                        nats[each["name"]] = self._nat_address(router, nat)
+                    if each["region"] == router["region"] and serves(nat, each):
+                        nats[each["name"]] = self.nat_address(router, nat)
         return Ways(tuple(ways), nats)
 
-    def _nat_address(self, router: Document, nat: Document) -> str:
+    def nat_address(self, router: Document, nat: Document) -> str:
+        """The external address that machines behind a router's NAT gateway are seen by."""
         for name in nat.get("natIps", []):
             address = self._store.get(ADDRESSES, name)
             if address is not None:
@@ -230,9 +212,7 @@ class Vpc:
         """
         ranges = [each["ipCidrRange"] for each in self.subnetworks(project, network)]
         rules = [*self.firewalls(project, network), *self._connector_rules(project, network)]
-        if _inside(ranges, source) and not firewall.lets_out(
-            rules, source, target, protocol, port
-        ):
+        if _inside(ranges, source) and not firewall.lets_out(rules, source, target, protocol, port):
             return False
         return not _inside(ranges, target) or firewall.lets_in(
             rules, source, target, protocol, port
@@ -285,6 +265,10 @@ class Vpc:
             if held["owner"] == owner or held["owner"].startswith(f"{owner}/"):
                 self._store.delete(RESERVED, name)
 
+    def release_address(self, subnetwork: str, address: str) -> None:
+        """Takes back one address."""
+        self._store.delete(RESERVED, f"{subnetwork}/{address}")
+
     def reserved(self, subnetwork: str) -> dict[str, str]:
         """The addresses of a subnetwork that are somebody's, with their owners."""
         rows = self._store.list(RESERVED, f"{subnetwork}/")
@@ -312,6 +296,12 @@ class Vpc:
         """The number of the first character that is kept, and all from there."""
         port = self._store.get(SERIAL, instance) or {"start": 0, "contents": ""}
         return port["start"], port["contents"]
+
+    def forget_instance(self, name: str) -> None:
+        """Deletes an instance with its addresses and what its serial port has kept."""
+        self.release(name)
+        self._store.delete(SERIAL, name)
+        self._store.delete(INSTANCES, name)
 
     # The store
 
@@ -347,19 +337,9 @@ def _inside(ranges: list[str], host: Host) -> bool:
     return any(addresses.contains(each, host.address) for each in ranges)
 
 
-def _hop(route: Document) -> tuple[str, str]:
-    for field, kind in (
-        ("nextHopGateway", "internet"),
-        ("nextHopVpnTunnel", "vpn"),
-        ("nextHopInstance", "instance"),
-        ("nextHopIp", "address"),
-    ):
-        if field in route:
-            return kind, route[field]
-    raise AssertionError(f"{route['name']} leads nowhere")
-
-
-def _serves(nat: Document, subnetwork: Document) -> bool:
-    if nat["sourceSubnetworkIpRangesToNat"] != "LIST_OF_SUBNETWORKS":
-        return True
-    return any(each["name"] == subnetwork["name"] for each in nat.get("subnetworks", []))
+def _refers(value: Any, name: str) -> bool:
+    if isinstance(value, dict):
+        return any(_refers(each, name) for each in value.values())
+    if isinstance(value, list):
+        return any(_refers(each, name) for each in value)
+    return bool(value == name)

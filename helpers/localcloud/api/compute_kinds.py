@@ -1,0 +1,332 @@
+"""The resources of Compute Engine: how they are named, checked, shown, made, changed and deleted.
+
+Every collection is one ``Kind``; what is the same for all of them is here.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import unrecorded
+from ..cloud import Cloud
+from ..errors import unimplemented
+from ..names import REGION_CODES
+from ..network.places import ZONES
+from ..network.starting import identified
+from . import compute_lists, compute_operations
+from .compute_http import Asked, ComputeError, Row, bad_value, exists, not_found, required
+
+Document = dict[str, Any]
+
+URL = "https://www.googleapis.com/compute/v1/"
+NAME = re.compile(r"(?:[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)")
+_REFERENCES = {
+    "network", "subnetwork", "region", "zone", "router", "users", "natIps", "machineType",
+    "nextHopGateway", "nextHopInstance", "nextHopVpnTunnel", "nextHopNetwork", "subnetworks",
+    "targetVpnGateway", "tunnels", "targetLink", "diskType", "sourceImage", "zones",
+}  # fmt: skip
+"""The fields that refer to resources: kept as in an address, shown as an address."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request is about: a project, and ``global``, ``regions/R`` or ``zones/Z`` in it."""
+
+    asked: Asked
+    project: str
+    scope: str
+
+    @classmethod
+    def of(cls, asked: Asked, project: str, *, region: str = "", zone: str = "") -> Place:
+        """The place of a path's variables. Raises GoogleError if there is no such place."""
+        found = asked.call.cloud.accounts.project(project)["projectId"]
+        asked.call.cloud.vpc.prepare(found)
+        if region and region not in REGION_CODES:
+            raise not_found(f"projects/{found}/regions/{region}")
+        if zone and zone not in ZONES:
+            raise not_found(f"projects/{found}/zones/{zone}")
+        scope = f"regions/{region}" if region else f"zones/{zone}" if zone else "global"
+        return cls(asked, found, scope)
+
+    @property
+    def cloud(self) -> Cloud:
+        """The cloud that is asked."""
+        return self.asked.call.cloud
+
+    @property
+    def region(self) -> str:
+        """The region, also that of a zone."""
+        return self.scope.partition("/")[2] if self.scope.startswith("regions") else (
+            self.scope.partition("/")[2].rpartition("-")[0]
+        )  # fmt: skip
+
+    def named(self, collection: str, short: str = "") -> str:
+        """The full name of a resource of this place, or of the whole collection with a slash."""
+        return f"projects/{self.project}/{self.scope}/{collection}/{short}"
+
+    def require(self, permission: str, resource: str = "") -> None:
+        """Raises GoogleError unless the caller has a permission on a resource, or the project."""
+        policies, principal = self.cloud.policies, self.asked.call.principal
+        shown = resource.rstrip("/") or f"projects/{self.project}"
+        policies.require(principal, permission, f"projects/{self.project}", shown=shown)
+
+    def refer(self, field: str, value: object, shape: str) -> str:
+        """The full name of what a field refers to, with an address or a part of one.
+
+        ``shape`` is a regular expression for what follows the project. Raises ComputeError.
+        """
+        text = value if isinstance(value, str) else ""
+        text = re.sub(r"^https://(www|compute)\.googleapis\.com/compute/(v1|beta)/", "", text)
+        if not text.startswith("projects/"):
+            text = f"projects/{self.project}/{text}"
+        _, project, place = text.split("/", 2)
+        found = self.cloud.accounts.find_project(project)
+        if not re.fullmatch(shape, place):
+            raise bad_value(field, value, "The URL is malformed.")
+        return f"projects/{found['projectId'] if found else project}/{place}"
+
+
+def nothing(cloud: Cloud, document: Document) -> Document:
+    """No fields, and no objection."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One collection.
+
+    ``make(place, name, body, old)`` checks a new resource, or what an old one is changed to, and
+    returns its fields; it changes nothing. ``put`` and ``drop`` do what storing and deleting one
+    comes with. ``check_unused`` raises ComputeError if one may not be deleted; ``late`` says that
+    this is found out only by the operation. ``extra`` are the fields that are not stored.
+    """
+
+    schema: str
+    noun: str
+    collection: str
+    scope: str
+    stored: str
+    fields: Collection[str]
+    refused: Collection[str]
+    make: Callable[[Place, str, Document, Document | None], Document]
+    put: Callable[[Place, Document], None]
+    check_unused: Callable[[Cloud, Document], object] = nothing
+    drop: Callable[[Cloud, Document], object] = nothing
+    extra: Callable[[Cloud, Document], Document] = nothing
+    late: bool = False
+    output: Collection[str] = field(default=())
+
+    # Reading
+
+    def find(self, place: Place, short: str) -> Document:
+        """A resource. Raises ComputeError if there is none."""
+        document = place.cloud.store.get(self.stored, place.named(self.collection, short))
+        if document is None:
+            raise not_found(place.named(self.collection, short))
+        return document
+
+    def show(self, cloud: Cloud, document: Document) -> Document:
+        """A resource as Google shows it."""
+        return shown(f"compute#{self.noun}", document | self.extra(cloud, document))
+
+    def check_fields(self, body: Document) -> None:
+        """Raises GoogleError for a field that Google does not have, or that is not served."""
+        ignored = {"kind", "id", "creationTimestamp", "selfLink", "selfLinkWithId", "region",
+                   "zone", *self.output}  # fmt: skip
+        for name, value in body.items():
+            if name in self.refused and value not in (None, False, [], {}, "", 0):
+                raise unimplemented(f"{self.schema}.{name}")
+            if name not in self.fields and name not in self.refused and name not in ignored:
+                text = f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+                raise ComputeError("INVALID_ARGUMENT", text)
+
+    async def get(self, asked: Asked, project: str, name: str, **where: str) -> Document:
+        """One resource."""
+        place = Place.of(asked, project, **where)
+        place.require(f"compute.{self.collection}.get", place.named(self.collection, name))
+        return self.show(place.cloud, self.find(place, name))
+
+    async def list_all(self, asked: Asked, project: str, **where: str) -> Document:
+        """The resources of one place."""
+        place = Place.of(asked, project, **where)
+        place.require(f"compute.{self.collection}.list")
+        prefix = place.named(self.collection)
+        found = [self.show(place.cloud, each) for _, each in place.cloud.store.list(
+            self.stored, prefix)]  # fmt: skip
+        return compute_lists.answer(
+            asked, f"compute#{self.noun}List", prefix.rstrip("/"), URL, found
+        )
+
+    async def aggregated(self, asked: Asked, project: str) -> Document:
+        """The resources of all places of a project."""
+        place = Place.of(asked, project)
+        place.require(f"compute.{self.collection}.list")
+        rows = place.cloud.store.list(self.stored, f"projects/{place.project}/{self.scope}/")
+        found = [self.show(place.cloud, each) for _, each in rows]
+        every = [f"regions/{each}" for each in sorted(REGION_CODES)]
+        if self.scope == "zones":
+            every = [f"zones/{each}" for each in sorted(ZONES)]
+        return compute_lists.aggregated(
+            asked, self.noun, self.collection, place.project, URL, found, every
+        )
+
+    # Changing
+
+    async def insert(
+        self,
+        asked: Asked,
+        project: str,
+        *,
+        then: compute_operations.Then | None = None,
+        **where: str,
+    ) -> Document:
+        """Makes a resource; the answer is an operation, which ``then`` belongs to."""
+        place = Place.of(asked, project, **where)
+        name = asked.body.get("name")
+        self.check_fields(asked.body)
+        if not name:
+            raise required("resource.name")
+        check_name("resource.name", name)
+        full = place.named(self.collection, name)
+        place.require(f"compute.{self.collection}.create", full)
+        created = compute_operations.moment(place.cloud)
+
+        def made() -> Document:
+            if place.cloud.store.get(self.stored, full) is not None:
+                raise exists(full)
+            fields = self.make(place, full, asked.body, None)
+            if place.scope != "global":
+                fields[self.scope.rstrip("s")] = f"projects/{place.project}/{place.scope}"
+            return identified(place.cloud.ids, self.noun, full, created, fields)
+
+        number = made()["id"]
+        return compute_operations.start(
+            place, "insert", full, number, lambda: self.put(place, made()), then
+        )
+
+    def change(
+        self, place: Place, short: str, what: str, body: Document, *, whole: bool = False
+    ) -> Document:
+        """Merges a body into a resource, or replaces it as a whole; an operation."""
+        full = place.named(self.collection, short)
+        place.require(f"compute.{self.collection}.update", full)
+        self.check_fields(body)
+        old = self.find(place, short)
+
+        def changed() -> Document:
+            now = self.find(place, short)
+            sent = body.get("fingerprint")
+            if sent and sent != fingerprint(now):
+                raise ComputeError(
+                    "FAILED_PRECONDITION", unrecorded.compute_fingerprint(), code=412
+                )
+            base = {} if whole else {each: now[each] for each in self.fields if each in now}
+            wanted = base | {each: body[each] for each in self.fields if each in body}
+            if wanted.get("name", short) not in (short, full):
+                raise bad_value("resource.name", wanted["name"], unrecorded.compute_immutable())
+            kept = {each: value for each, value in now.items() if each not in self.fields}
+            return kept | self.make(place, full, wanted, now) | {"name": full}
+
+        changed()
+        return compute_operations.start(
+            place, what, full, old["id"],
+            lambda: place.cloud.store.put(self.stored, full, changed()),
+        )  # fmt: skip
+
+    async def patch(self, asked: Asked, project: str, name: str, **where: str) -> Document:
+        """Changes the fields that are given."""
+        return self.change(Place.of(asked, project, **where), name, "patch", asked.body)
+
+    async def update(self, asked: Asked, project: str, name: str, **where: str) -> Document:
+        """Replaces a resource."""
+        place = Place.of(asked, project, **where)
+        return self.change(place, name, "update", asked.body, whole=True)
+
+    async def delete(self, asked: Asked, project: str, name: str, **where: str) -> Document:
+        """Deletes a resource that nothing needs; the answer is an operation."""
+        place = Place.of(asked, project, **where)
+        full = place.named(self.collection, name)
+        place.require(f"compute.{self.collection}.delete", full)
+        document = self.find(place, name)
+        if not self.late:
+            self.check_unused(place.cloud, document)
+
+        def drop() -> None:
+            now = self.find(place, name)
+            self.check_unused(place.cloud, now)
+            self.drop(place.cloud, now)
+            place.cloud.store.delete(self.stored, full)
+
+        return compute_operations.start(place, "delete", full, document["id"], drop)
+
+    # Rows
+
+    @property
+    def parent(self) -> str:
+        """The path of the collection."""
+        between = {"global": "global", "regions": "regions/{region}", "zones": "zones/{zone}"}
+        return f"projects/{{project}}/{between[self.scope]}/{self.collection}"
+
+    def rows(self, *verbs: str) -> list[Row]:
+        """Its methods: get, list and those that are named."""
+        one = f"{self.parent}/{{name}}"
+        known = {
+            "insert": Row("POST", self.parent, self.insert),
+            "delete": Row("DELETE", one, self.delete),
+            "patch": Row("PATCH", one, self.patch),
+            "update": Row("PUT", one, self.update),
+            "aggregatedList": Row(
+                "GET", f"projects/{{project}}/aggregated/{self.collection}", self.aggregated
+            ),
+        }
+        return [
+            Row("GET", self.parent, self.list_all),
+            Row("GET", one, self.get),
+            *(known[verb] for verb in verbs),
+        ]
+
+
+def stored_in(kind: str) -> Callable[[Place, Document], None]:
+    """What puts a resource into the store and does nothing else."""
+
+    def put(place: Place, document: Document) -> None:
+        place.cloud.store.put(kind, document["name"], document)
+
+    return put
+
+
+def check_name(field: str, value: object) -> None:
+    """Raises ComputeError for a name that breaks RFC 1035."""
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise bad_value(field, value, f"Must be a match of regex '{NAME.pattern}'")
+
+
+def fingerprint(document: Document) -> str:
+    """What changes with every change of a resource."""
+    text = json.dumps(document, sort_keys=True).encode()
+    return base64.b64encode(hashlib.sha256(text).digest()[:8]).decode()
+
+
+def shown(kind: str, document: Document) -> Document:
+    """A stored document with addresses in place of names."""
+    name = document["name"]
+    rest = {key: value for key, value in document.items() if key != "name"}
+    return {**_addressed(rest), "kind": kind, "name": name.rpartition("/")[2],
+            "selfLink": URL + name}  # fmt: skip
+
+
+def _addressed(value: Any, key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {each: _addressed(item, each) for each, item in value.items()}
+    if isinstance(value, list):
+        return [_addressed(item, key) for item in value]
+    refers = key in _REFERENCES or key == "name"
+    if refers and isinstance(value, str) and value.startswith("projects/"):
+        return URL + value
+    return value
