@@ -80,8 +80,7 @@ class Daemon:
         uplinks = Uplinks(self.cloud, entrance)
         around = Around(self.cloud, entrance, uplinks, home.instance_bundle)
         self.cloud.door.around = around
-        self.machines = MachineRoom(self.cloud, around, uplinks)
-        self.cloud.vpc.machines = self.machines
+        self.cloud.vpc.machines = MachineRoom(self.cloud, around, uplinks)
         self._rpc = grpc.aio.server()
         self._rpc.add_generic_rpc_handlers((Rpc(self.cloud, APIS),))
         self._clock: asyncio.Task[None] | None = None
@@ -111,7 +110,6 @@ class Daemon:
         storage_uploads.remove_leftovers(self.cloud)
         self.cloud.blobs.remove_leftovers()
         self.cloud.vpc.release(egress.OWNER)
-        self.cloud.in_background(self.machines.load())
         resumed = await run_services.load(self.cloud)
         resumed |= vpcaccess_connectors.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)

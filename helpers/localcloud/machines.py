@@ -17,7 +17,6 @@ from .engine import CannotStart, Command, Container, ContainerSpec
 from .errors import GoogleError, unimplemented
 from .gateway.authority import write_private
 from .identity.metadata import Facts
-from .network.vpc import INSTANCES
 from .surroundings import Around
 from .uplinks import Uplinks
 
@@ -50,12 +49,6 @@ class MachineRoom:
         self._around = around
         self._uplinks = uplinks
         self._scripts = cloud.home.subfolder("machines")
-
-    async def load(self) -> None:
-        """Runs again what ran before a restart."""
-        for _, instance in self._cloud.store.list(INSTANCES):
-            if instance["status"] == "RUNNING" and self._cloud.engine.networks:
-                await self.run(instance)
 
     async def run(self, instance: Document) -> None:
         """Boots an instance: see Machines. Raises GoogleError."""

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 DECISIVE = (
     vpc.NETWORKS, vpc.SUBNETWORKS, vpc.HIDDEN, vpc.ROUTES, vpc.FIREWALLS, vpc.ROUTERS,
-    vpc.INSTANCES, vpc.CONNECTORS,
+    vpc.INSTANCES, vpc.GATEWAYS, vpc.TUNNELS, vpc.CONNECTORS,
 )  # fmt: skip
 """Whatever changes here may change who reaches whom."""
 

@@ -154,7 +154,7 @@ async def _tried(
     arguments = ("python3", "-c", ATTEMPTS, abstract, control, secret)
     lines = await bench.output_of(*arguments, user=who, uplink=link)
     assert asked == []  # What is outside its ranges the kernel itself refuses.
-    return dict(line.split(" ", 1) for line in lines)  # type: ignore[misc]
+    return dict(line.split(" ", 1) for line in lines)
 
 
 def test_an_instance_does_not_reach_its_neighbours_metadata(bench: Bench) -> None:

@@ -20,7 +20,6 @@ for line in sys.stdin if len(sys.argv) == 1 else sys.argv[1:]:
     host, port = line.strip().split(":")
     try:
         with socket.create_connection((host, int(port)), 1) as connection:
-            connection.sendall(b"hello\\n")
             print(connection.makefile().readline().strip(), flush=True)
     except TimeoutError:
         print("lost", flush=True)

@@ -57,7 +57,7 @@ class Attachment:
             return None
         try:
             # Its machines are not told apart: the first one passes everything on.
-            address = self._vpc.reserve(found["name"], f"{connector['name']}/machine")
+            address = self._vpc.reserve(found["name"], f"{connector['name']}/0")
         except NoAddress:
             return None
         return self._at(found, Host(address, frozenset(self._vpc.connector_tags(connector))))

@@ -15,7 +15,8 @@ from ..store import Store
 from .addresses import contains
 from .firewall import Host
 from .origin import Origin
-from .vpc import INSTANCES, SUBNETWORKS, Vpc
+from .vpc import GATEWAYS, INSTANCES, SUBNETWORKS, TUNNELS, Vpc
+from .ways import Way
 
 Document = dict[str, Any]
 
@@ -104,9 +105,8 @@ class Paths:
     def station(self, instance: Document) -> Station:
         """A machine's place in its first network."""
         first = instance["networkInterfaces"][0]
-        external = next((each["natIP"] for each in first.get("accessConfigs", [])), "")
-        _, project, _, _, network = first["network"].split("/")
-        return Station(project, network, first["subnetwork"], _host(instance, first), external)
+        external = next((each.get("natIP", "") for each in first.get("accessConfigs", [])), "")
+        return Station(*_of(first), first["subnetwork"], _host(instance, first), external)
 
     def public_addresses(self) -> list[str]:
         """The external addresses of all machines."""
@@ -127,10 +127,10 @@ class Paths:
                 raise Lost(address)
             return self._enter(project, network, station.host, instance, address, port)
         self._check(project, network, station.host, Host(address), port)
-        if way.kind == "vpn":
-            far = self._behind(way.next_hop)
+        if way.kind in ("vpn", "instance"):
+            far = self._far_end(way)
             back = far and self._vpc.ways_out(*far).to(station.host.address)
-            if not far or not back or back.kind != "vpn":
+            if not far or not back or self._far_end(back) != (project, network):
                 raise Lost(address)
             return self._within(station, *far, address, port, hops - 1)
         if way.kind != "internet":
@@ -162,17 +162,31 @@ class Paths:
             raise NoWay(address)
         return Google(Origin(project, network, station.host.address))
 
-    def _behind(self, tunnel: str) -> tuple[str, str] | None:
-        """The project and the network at the other end of a tunnel."""
+    def _far_end(self, way: Way) -> tuple[str, str] | None:
+        """The project and the network at the other end of a tunnel, or None.
+
+        That is the network of the machine which has the address of the tunnel's peer, as when
+        somebody plays the premises with a VPN router in another network; and from there, to whose
+        tunnel's peer the machine is. Nothing is encrypted here: the packets do not exist.
+        """
+        if way.kind == "vpn":
+            peer = (self._store.get(TUNNELS, way.next_hop) or {}).get("peerIp")
+            for _, interface, external in self._external():
+                if external == peer:
+                    return _of(interface)
+            return None
+        mine = [address for each, _, address in self._external() if each["name"] == way.next_hop]
+        for _, tunnel in self._store.list(TUNNELS):
+            gateway = self._store.get(GATEWAYS, tunnel["targetVpnGateway"])
+            if gateway and tunnel["peerIp"] in mine:
+                return _of(gateway)
         return None
 
     def _public(self, source: str, address: str, port: int) -> Machine:
         for instance, interface, external in self._external():
             if external == address:
-                _, project, _, _, network = interface["network"].split("/")
-                return self._enter(
-                    project, network, Host(source), instance, interface["networkIP"], port
-                )
+                ip = interface["networkIP"]
+                return self._enter(*_of(interface), Host(source), instance, ip, port)
         raise NoWay(address)
 
     def _enter(
@@ -210,6 +224,12 @@ def _is_private(address: str) -> bool:
 
 def _is_google(address: str) -> bool:
     return address == GOOGLE or _in(PRIVATE_GOOGLE, address)
+
+
+def _of(user: Document) -> tuple[str, str]:
+    """The project and the short name of a resource's network."""
+    _, project, _, _, network = user["network"].split("/")
+    return project, network
 
 
 def _in(ranges: Iterable[str], address: str) -> bool:

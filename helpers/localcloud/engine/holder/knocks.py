@@ -13,6 +13,8 @@ import ctypes
 import socket
 import struct
 
+from .netlink import MAC
+
 SO_ATTACH_FILTER = 26
 ETH_P_IP = 0x0800
 LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30
@@ -28,10 +30,15 @@ MOST = 1024
 
 
 class Knocks:
-    """Hears what comes in by a device of the namespace that this process is in. Raises OSError."""
+    """Hears what comes in by a device of the namespace that this process is in. Raises OSError.
 
-    def __init__(self, device: str) -> None:
+    ``far_end`` is a packet socket at the other end of the wire, the device ``inside``.
+    """
+
+    def __init__(self, device: str, far_end: socket.socket, inside: str) -> None:
         self._waiting: dict[tuple[str, int], list[bytes]] = {}
+        self._far_end = far_end
+        self._inside = (inside, ETH_P_IP, 0, 0, MAC)
         self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
         code = _filter()
@@ -58,10 +65,11 @@ class Knocks:
         return new
 
     def again(self, where: tuple[str, int]) -> None:
-        """Sends the packets for an address and port once more."""
+        """Sends the packets for an address and port once more, from where they came."""
         for packet in self._waiting.pop(where, ()):
             size = _header(packet)
-            self._send(packet[:size] + _tcp(packet, packet[size:]), where[0])
+            with contextlib.suppress(OSError):
+                self._far_end.sendto(packet[:size] + _tcp(packet, packet[size:]), self._inside)
 
     def refuse(self, where: tuple[str, int]) -> None:
         """Answers as the host does on whose port nobody listens."""

@@ -174,9 +174,9 @@ class Holder:
         elif word == "close":
             network.close(where)
         elif network.knocks:
-            if word == "open":
-                with network.open(where) as listener:
-                    tell(self._control, {"opened": value}, [listener.fileno()])
+            if word == "open" and (listener := network.open(where)):
+                tell(self._control, {"opened": value}, [listener.fileno()])
+                listener.close()
             self._listen()  # Whoever has knocked in the meantime gets the same answer.
             getattr(network.knocks, ANSWERS[word])(where)
 

@@ -24,7 +24,7 @@ RTN_UNICAST, RTN_LOCAL, RTN_BLACKHOLE = 1, 2, 6
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF, RTA_PREFSRC = 1, 4, 7
 FR_ACT_TO_TBL = 1
-FRA_DST, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE = 1, 22, 23, 24
+FRA_DST, FRA_SRC, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE = 1, 2, 22, 23, 24
 EVERYWHERE = "0.0.0.0/0"
 LOOPBACK = 1
 
@@ -84,20 +84,17 @@ class Netlink:
         """Drops what goes to a range without a word."""
         self._route(network, TABLE_MAIN, 0, RTN_BLACKHOLE, 0)
 
-    def rule(
-        self, *, to: tuple[str, int] | None = None, port: int = 0, remove: bool = False
-    ) -> None:
-        """Looks up in TABLE_OF_RULES what TCP sends to an address and port, or from a port."""
+    def rule(self, kind: str, where: tuple[str, int], *, remove: bool = False) -> None:
+        """Looks up in TABLE_OF_RULES what TCP sends ``to`` or ``from`` an address and port."""
+        to = kind == "to"
+        lengths = (32, 0) if to else (0, 32)
         message = struct.pack(
-            "BBBBBBBBI",
-            *(socket.AF_INET, 32 if to else 0, 0, 0, TABLE_OF_RULES, 0, 0, FR_ACT_TO_TBL, 0),
+            "BBBBBBBBI", socket.AF_INET, *lengths, 0, TABLE_OF_RULES, 0, 0, FR_ACT_TO_TBL, 0
         )
         message += _attribute(FRA_IP_PROTO, bytes((socket.IPPROTO_TCP,)))
-        if to:
-            message += _attribute(FRA_DST, socket.inet_aton(to[0]))
-            message += _attribute(FRA_DPORT_RANGE, struct.pack("HH", to[1], to[1]))
-        if port:
-            message += _attribute(FRA_SPORT_RANGE, struct.pack("HH", port, port))
+        message += _attribute(FRA_DST if to else FRA_SRC, socket.inet_aton(where[0]))
+        ports = struct.pack("HH", where[1], where[1])
+        message += _attribute(FRA_DPORT_RANGE if to else FRA_SPORT_RANGE, ports)
         self._change(RULE, message, remove=remove)
 
     def _route(

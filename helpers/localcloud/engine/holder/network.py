@@ -56,6 +56,7 @@ class Network:
         self._inner.wire(INSIDE, OUTSIDE, outer)
         self._inside = socket.if_nametoindex(INSIDE)
         self._inner.switch_on(self._inside)
+        self._far_end = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self._namespace = namespaces.network()
         namespaces.enter_network(outer)
         os.close(outer)
@@ -100,7 +101,7 @@ class Network:
     def route(self, ranges: Sequence[str]) -> None:
         """Makes these the ranges whose connections are asked about."""
         if ranges and self.knocks is None:
-            self.knocks = Knocks(OUTSIDE)
+            self.knocks = Knocks(OUTSIDE, self._far_end, INSIDE)
         wanted = set(ranges)
         for network in self._ranges - wanted:
             self._inner.route(network, self._inside, remove=True)
@@ -125,15 +126,16 @@ class Network:
         ranges = any(there in IPv4Network(each) for each in self._ranges)
         return ranges and address not in self._fixed
 
-    def open(self, where: Where) -> socket.socket:
-        """A listener for an address and port that was asked about."""
+    def open(self, where: Where) -> socket.socket | None:
+        """A listener for an address and port that was asked about; None if it is open already."""
+        if where in self._open:
+            return None
         listener = _anywhere()
         try:
             listener.bind(where)
             listener.listen(1024)
-            if where not in self._open:
-                self._outer.rule(to=where)
-                self._open.add(where)
+            self._outer.rule("to", where)
+            self._open.add(where)
         except OSError:
             listener.close()
             raise
@@ -143,7 +145,7 @@ class Network:
         """Undoes ``open``: the next connection to it is asked about again."""
         if where in self._open:
             self._open.discard(where)
-            self._outer.rule(to=where, remove=True)
+            self._outer.rule("to", where, remove=True)
 
     def unconnected(self, count: int) -> list[socket.socket]:
         """Sockets that belong to this namespace for ever, whoever connects them."""
@@ -154,7 +156,7 @@ class Network:
         """A socket that will connect to the container's port from another's address."""
         if port not in self._served:
             for netlink in (self._inner, self._outer):
-                netlink.rule(port=port)
+                netlink.rule("from", (self._own, port))
             self._served.add(port)
         made = _anywhere()
         try:
@@ -198,4 +200,5 @@ def _anywhere() -> socket.socket:
     """A socket that may have an address which is not this namespace's own."""
     made = socket.socket(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     made.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return made
