@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,8 +37,13 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, host: str, *apis: Api) -> Iterator[Serving]:
-    """Runs the cloud of a home until the block ends; then its process state is gone."""
+def serving(
+    folder: Path, host: str, *apis: Api, begin: Callable[[Cloud], object] = lambda cloud: None
+) -> Iterator[Serving]:
+    """Runs the cloud of a home until the block ends; then its process state is gone.
+
+    ``begin`` is called before the first request.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -47,6 +52,8 @@ def serving(folder: Path, host: str, *apis: Api) -> Iterator[Serving]:
         home = Home(folder)
         cloud = Cloud(home, choose(home.subfolder("engine")))
         storage_uploads.remove_leftovers(cloud)
+        begin(cloud)
+        cloud.in_background(cloud.clock.run())
         rest = Rest(cloud, apis)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:

@@ -9,6 +9,7 @@ import pytest
 from helpers.localcloud.clock import Clock
 from helpers.localcloud.identity.accounts import Accounts
 from helpers.localcloud.names import PROJECT, Ids
+from helpers.localcloud.network.firewall import Host
 from helpers.localcloud.network.vpc import (
     CONNECTORS,
     FIREWALLS,
@@ -16,7 +17,6 @@ from helpers.localcloud.network.vpc import (
     OUTSIDE,
     ROUTERS,
     ROUTES,
-    Host,
     NoAddress,
     Vpc,
 )

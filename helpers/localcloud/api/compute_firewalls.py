@@ -22,6 +22,7 @@ _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 _WITH_PORTS = {NUMBERS[each] for each in ("tcp", "udp", "sctp")}
 _LISTS = ("sourceRanges", "destinationRanges", "sourceTags", "targetTags",
           "sourceServiceAccounts", "targetServiceAccounts")  # fmt: skip
+_ENTRIES = [{"IPProtocol": str, "ports": [str]}]
 
 
 def _make(place: Place, name: str, body: Document, old: Document | None) -> Document:
@@ -113,8 +114,9 @@ def _ends(body: Document, direction: str) -> Document:
 
 KIND = Kind(
     "Firewall", "firewall", "firewalls", "global", FIREWALLS,
-    fields=("name", "description", "network", "priority", "direction", "allowed", "denied",
-            "disabled", "logConfig", *_LISTS),
+    fields={"name": str, "description": str, "network": str, "priority": int, "direction": str,
+            "allowed": _ENTRIES, "denied": _ENTRIES, "disabled": bool,
+            "logConfig": {"enable": bool}, **{each: [str] for each in _LISTS}},
     refused=("params",),
     make=_make, put=stored_in(FIREWALLS),
 )  # fmt: skip

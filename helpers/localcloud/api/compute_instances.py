@@ -19,15 +19,24 @@ from .compute_http import ComputeError, bad_value, not_found
 from .compute_kinds import Kind, Place, check_name, fingerprint
 from .compute_networks import NETWORK, SUBNETWORK
 from .compute_routers import take, users
+from .compute_shapes import Shape
 
 Document = dict[str, Any]
 
 IMAGE = r"(global/images/(family/)?|zones/[a-z0-9-]+/imageFamilyViews/)[a-z0-9-]+"
-_KEPT = ("description", "disks", "labels", "scheduling", "canIpForward", "deletionProtection",
-         "shieldedInstanceConfig", "hostname", "minCpuPlatform", "reservationAffinity",
-         "keyRevocationActionType", "displayDevice")  # fmt: skip
-_NIC_FIELDS = {"network", "subnetwork", "networkIP", "accessConfigs", "stackType", "name", "kind",
-               "nicType", "fingerprint"}  # fmt: skip
+KEPT: Shape = {
+    "description": str, "disks": [dict], "labels": dict, "scheduling": dict, "canIpForward": bool,
+    "deletionProtection": bool, "shieldedInstanceConfig": dict, "hostname": str,
+    "minCpuPlatform": str, "reservationAffinity": dict, "keyRevocationActionType": str,
+    "displayDevice": dict,
+}  # fmt: skip
+TAGS: Shape = {"items": [str], "fingerprint": str}
+METADATA: Shape = {"items": [{"key": str, "value": str}], "kind": str, "fingerprint": str}
+_NIC: Shape = {
+    "network": str, "subnetwork": str, "networkIP": str, "stackType": str, "name": str,
+    "kind": str, "nicType": str, "fingerprint": str,
+    "accessConfigs": [{"type": str, "name": str, "natIP": str, "networkTier": str, "kind": str}],
+}  # fmt: skip
 
 
 def _make(place: Place, name: str, body: Document, old: Document | None) -> Document:
@@ -39,7 +48,8 @@ def _make(place: Place, name: str, body: Document, old: Document | None) -> Docu
     if (body.get("confidentialInstanceConfig") or {}).get("enableConfidentialCompute"):
         raise unimplemented("Instance.confidentialInstanceConfig")
     for index, disk in enumerate(body.get("disks") or []):
-        image = (disk.get("initializeParams") or {}).get("sourceImage")
+        params = disk.get("initializeParams")
+        image = params.get("sourceImage") if isinstance(params, dict) else None
         if image:
             place.refer(f"resource.disks[{index}].initializeParams.sourceImage", image, IMAGE)
     nics = body.get("networkInterfaces") or [{}]
@@ -59,7 +69,7 @@ def _make(place: Place, name: str, body: Document, old: Document | None) -> Docu
         "deletionProtection": False,
         "startRestricted": False,
     }
-    return fields | {each: body[each] for each in _KEPT if body.get(each) is not None}
+    return fields | {each: body[each] for each in KEPT if body.get(each) is not None}
 
 
 def metadata_items(body: Any) -> list[Document]:
@@ -67,11 +77,11 @@ def metadata_items(body: Any) -> list[Document]:
     items = (body or {}).get("items") or []
     seen = set()
     for item in items:
-        key = item.get("key", "")
+        key = item.get("key") or ""
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,127}", key) or key in seen:
             raise bad_value("resource.metadata.items[].key", key, unrecorded.compute_key())
         seen.add(key)
-    return [{"key": item["key"], "value": str(item.get("value", ""))} for item in items]
+    return [{"key": item["key"], "value": item.get("value") or ""} for item in items]
 
 
 def _accounts(place: Place, asked: list[Document]) -> list[Document]:
@@ -98,9 +108,6 @@ def _accounts(place: Place, asked: list[Document]) -> list[Document]:
 def _nic(place: Place, body: Document) -> Document:
     """The interface; its addresses are chosen when the instance is made."""
     field = "resource.networkInterfaces[0]"
-    for each in body:
-        if each not in _NIC_FIELDS:
-            raise unimplemented(f"NetworkInterface.{each}")
     if body.get("stackType", "IPV4_ONLY") != "IPV4_ONLY":
         raise unimplemented(f"NetworkInterface.stackType {body['stackType']}")
     subnetwork = _subnetwork(place, field, body)
@@ -238,8 +245,9 @@ def _more(cloud: Cloud, instance: Document) -> Document:
 
 KIND = Kind(
     "Instance", "instance", "instances", "zones", INSTANCES,
-    fields=("name", "machineType", "networkInterfaces", "tags", "metadata", "serviceAccounts",
-            "confidentialInstanceConfig", *_KEPT),
+    fields={"name": str, "machineType": str, "networkInterfaces": [_NIC], "tags": TAGS,
+            "metadata": METADATA, "serviceAccounts": [{"email": str, "scopes": [str]}],
+            "confidentialInstanceConfig": dict, **KEPT},
     refused=("guestAccelerators", "instanceEncryptionKey", "sourceMachineImage",
              "sourceMachineImageEncryptionKey", "resourcePolicies", "networkPerformanceConfig",
              "advancedMachineFeatures", "shieldedInstanceIntegrityPolicy",

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..network.places import ZONES
 from ..network.starting import identified
 from . import compute_lists, compute_operations
 from .compute_http import Asked, ComputeError, Row, bad_value, exists, not_found, required
+from .compute_shapes import Shape, check, without_nothing
 
 Document = dict[str, Any]
 
@@ -112,7 +113,7 @@ class Kind:
     collection: str
     scope: str
     stored: str
-    fields: Collection[str]
+    fields: Mapping[str, Shape]
     refused: Collection[str]
     make: Callable[[Place, str, Document, Document | None], Document]
     put: Callable[[Place, Document], None]
@@ -137,9 +138,11 @@ class Kind:
 
     def check_fields(self, body: Document) -> None:
         """Raises GoogleError for a field that Google does not have, or that is not served."""
+        check(body, dict, "resource")
         ignored = {"kind", "id", "creationTimestamp", "selfLink", "selfLinkWithId", "region",
                    "zone", *self.output}  # fmt: skip
         for name, value in body.items():
+            check(value, self.fields.get(name), f"resource.{name}")
             if name in self.refused and value not in (None, False, [], {}, "", 0):
                 raise unimplemented(f"{self.schema}.{name}")
             if name not in self.fields and name not in self.refused and name not in ignored:
@@ -200,7 +203,7 @@ class Kind:
         def made() -> Document:
             if place.cloud.store.get(self.stored, full) is not None:
                 raise exists(full)
-            fields = self.make(place, full, asked.body, None)
+            fields = self.make(place, full, without_nothing(asked.body), None)
             if place.scope != "global":
                 fields[self.scope.rstrip("s")] = f"projects/{place.project}/{place.scope}"
             return identified(place.cloud.ids, self.noun, full, created, fields)
@@ -228,6 +231,7 @@ class Kind:
                 )
             base = {} if whole else {each: now[each] for each in self.fields if each in now}
             wanted = base | {each: body[each] for each in self.fields if each in body}
+            wanted = without_nothing(wanted)
             if wanted.get("name", short) not in (short, full):
                 raise bad_value("resource.name", wanted["name"], unrecorded.compute_immutable())
             kept = {each: value for each, value in now.items() if each not in self.fields}

@@ -5,20 +5,24 @@ Source: https://docs.cloud.google.com/compute/docs/instances/instance-lifecycle 
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from .. import unrecorded
 from ..cloud import Cloud
-from ..errors import unimplemented
+from ..errors import GoogleError, unimplemented
 from ..network.vpc import INSTANCES
 from . import compute_operations
 from .compute_http import Asked, ComputeError, Row, bad_value, not_found, required
-from .compute_instances import KIND, leave_outside, metadata_items, take_outside
+from .compute_instances import KIND, METADATA, TAGS, leave_outside, metadata_items, take_outside
 from .compute_kinds import Place, check_name, fingerprint
 from .compute_operations import moment
+from .compute_shapes import Shape, check
 
 Document = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 GOING, COMING, GONE = "STOPPING", ("PROVISIONING", "STAGING", "RUNNING"), "TERMINATED"
 
@@ -79,8 +83,15 @@ def load(cloud: Cloud) -> set[str]:
             resumed.add(operation["name"])
             compute_operations.resume(cloud, operation, _bound(work, cloud, name))
         else:
-            cloud.in_background(work(cloud, name))
+            cloud.in_background(_logged(work, cloud, name))
     return resumed
+
+
+async def _logged(work: Any, cloud: Cloud, name: str) -> None:
+    try:
+        await work(cloud, name)
+    except GoogleError as error:
+        log.warning("%s: %s", name, error.message)
 
 
 def _bound(work: Any, cloud: Cloud, name: str) -> compute_operations.Then:
@@ -137,13 +148,14 @@ async def _restart(cloud: Cloud, name: str) -> None:
     await _boot(cloud, name)
 
 
-def _setter(field: str, noun: str) -> Any:
+def _setter(field: str, noun: str, shape: Shape) -> Any:
     """The method that replaces one field, for a caller who has seen its present value."""
 
     async def answer(asked: Asked, project: str, zone: str, name: str) -> Document:
         place = Place.of(asked, project, zone=zone)
         instance = KIND.find(place, name)
         place.require(f"compute.instances.set{noun}", instance["name"])
+        check(asked.body, shape, "body")
 
         def changed() -> Document:
             now = KIND.find(place, name)
@@ -194,6 +206,7 @@ async def _serial(asked: Asked, project: str, zone: str, name: str) -> Document:
 
 _ONE = "projects/{project}/zones/{zone}/instances/{name}"
 _UP = ("RUNNING",)
+LABELS: Shape = {"labels": dict, "labelFingerprint": str}
 
 ROWS = [
     Row("POST", KIND.parent, _insert),
@@ -202,8 +215,8 @@ ROWS = [
     Row("POST", f"{_ONE}/start", _action("start", _boot, (GONE,), "PROVISIONING")),
     Row("POST", f"{_ONE}/stop", _action("stop", _halt, _UP, GOING)),
     Row("POST", f"{_ONE}/reset", _action("reset", _restart, _UP, "RUNNING")),
-    Row("POST", f"{_ONE}/setTags", _setter("tags", "Tags")),
-    Row("POST", f"{_ONE}/setMetadata", _setter("metadata", "Metadata")),
-    Row("POST", f"{_ONE}/setLabels", _setter("labels", "Labels")),
+    Row("POST", f"{_ONE}/setTags", _setter("tags", "Tags", TAGS)),
+    Row("POST", f"{_ONE}/setMetadata", _setter("metadata", "Metadata", METADATA)),
+    Row("POST", f"{_ONE}/setLabels", _setter("labels", "Labels", LABELS)),
     Row("GET", f"{_ONE}/serialPort", _serial),
 ]

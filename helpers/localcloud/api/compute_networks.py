@@ -144,7 +144,8 @@ async def _to_custom(asked: Asked, project: str, name: str) -> Document:
 
 NETWORKS_KIND = Kind(
     "Network", "network", "networks", "global", NETWORKS,
-    fields=("name", "description", "autoCreateSubnetworks", "routingConfig", "mtu"),
+    fields={"name": str, "description": str, "autoCreateSubnetworks": bool, "mtu": int,
+            "routingConfig": {"routingMode": str}},
     refused=("IPv4Range", "gatewayIPv4", "enableUlaInternalIpv6", "internalIpv6Range",
              "firewallPolicy", "additionalTags", "networkProfile", "params"),
     output=("subnetworks", "peerings", "networkFirewallPolicyEnforcementOrder"),
@@ -290,8 +291,8 @@ def _more_of_subnetwork(cloud: Cloud, subnetwork: Document) -> Document:
 
 SUBNETWORKS_KIND = Kind(
     "Subnetwork", "subnetwork", "subnetworks", "regions", SUBNETWORKS,
-    fields=("name", "description", "network", "ipCidrRange", "privateIpGoogleAccess", "purpose",
-            "stackType"),
+    fields={"name": str, "description": str, "network": str, "ipCidrRange": str,
+            "privateIpGoogleAccess": bool, "purpose": str, "stackType": str},
     refused=("secondaryIpRanges", "enableFlowLogs", "logConfig", "role", "ipv6AccessType",
              "externalIpv6Prefix", "internalIpv6Prefix", "ipCollection", "reservedInternalRange",
              "allowSubnetCidrRoutesOverlap", "resolveSubnetMask", "params"),

@@ -14,17 +14,23 @@ from ..network.vpc import ADDRESSES, INSTANCES, OUTSIDE, ROUTERS, SUBNETWORKS, N
 from .compute_http import Asked, ComputeError, Row, bad_value, in_use, not_found, required
 from .compute_kinds import Kind, Place, check_name, stored_in
 from .compute_networks import SUBNETWORK, network_named
+from .compute_shapes import Shape, without_nothing
 
 Document = dict[str, Any]
 
 ADDRESS = r"regions/[a-z0-9-]+/addresses/[a-z0-9-]+"
 ALL = ("ALL_SUBNETWORKS_ALL_IP_RANGES", "ALL_SUBNETWORKS_ALL_PRIMARY_IP_RANGES")
 LISTED = "LIST_OF_SUBNETWORKS"
-_NAT_FIELDS = ("name", "type", "natIpAllocateOption", "natIps", "sourceSubnetworkIpRangesToNat",
-               "subnetworks", "logConfig", "minPortsPerVm", "maxPortsPerVm", "udpIdleTimeoutSec",
-               "icmpIdleTimeoutSec", "tcpEstablishedIdleTimeoutSec", "tcpTransitoryIdleTimeoutSec",
-               "tcpTimeWaitTimeoutSec", "enableEndpointIndependentMapping",
-               "enableDynamicPortAllocation", "endpointTypes", "autoNetworkTier")  # fmt: skip
+_NAT: Shape = {
+    "name": str, "type": str, "natIpAllocateOption": str, "natIps": [str],
+    "sourceSubnetworkIpRangesToNat": str,
+    "subnetworks": [{"name": str, "sourceIpRangesToNat": [str]}], "logConfig": dict,
+    "minPortsPerVm": int, "maxPortsPerVm": int, "udpIdleTimeoutSec": int,
+    "icmpIdleTimeoutSec": int, "tcpEstablishedIdleTimeoutSec": int,
+    "tcpTransitoryIdleTimeoutSec": int, "tcpTimeWaitTimeoutSec": int,
+    "enableEndpointIndependentMapping": bool, "enableDynamicPortAllocation": bool,
+    "endpointTypes": [str], "autoNetworkTier": str,
+}  # fmt: skip
 
 
 def _make_router(place: Place, name: str, body: Document, old: Document | None) -> Document:
@@ -45,9 +51,7 @@ def _make_router(place: Place, name: str, body: Document, old: Document | None) 
 
 
 def _nat(place: Place, field: str, body: Document) -> Document:
-    for each in body:
-        if each not in _NAT_FIELDS:
-            raise ComputeError("UNIMPLEMENTED", f"The local cloud does not serve RouterNat.{each}.")
+    body = without_nothing(body)
     check_name(f"{field}.name", body.get("name"))
     option = body.get("natIpAllocateOption")
     if option not in ("AUTO_ONLY", "MANUAL_ONLY"):
@@ -133,7 +137,7 @@ async def _status(asked: Asked, project: str, region: str, name: str) -> Documen
 
 KIND = Kind(
     "Router", "router", "routers", "regions", ROUTERS,
-    fields=("name", "description", "network", "nats", "bgp"),
+    fields={"name": str, "description": str, "network": str, "nats": [_NAT], "bgp": dict},
     refused=("bgpPeers", "interfaces", "encryptedInterconnectRouter", "md5AuthenticationKeys",
              "nccGateway", "params"),
     make=_make_router, put=stored_in(ROUTERS), drop=_drop_router,
@@ -236,8 +240,9 @@ def _more_of_address(cloud: Cloud, address: Document) -> Document:
 
 ADDRESSES_KIND = Kind(
     "Address", "address", "addresses", "regions", ADDRESSES,
-    fields=("name", "description", "address", "addressType", "subnetwork", "networkTier",
-            "labels", "purpose", "ipVersion"),
+    fields={"name": str, "description": str, "address": str, "addressType": str,
+            "subnetwork": str, "networkTier": str, "labels": dict, "purpose": str,
+            "ipVersion": str},
     refused=("prefixLength", "ipv6EndpointType", "ipCollection", "networkAttachment",
              "serviceClassId", "network"),
     output=("status", "users", "labelFingerprint"),

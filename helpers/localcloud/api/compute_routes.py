@@ -135,7 +135,8 @@ async def _delete(asked: Asked, project: str, name: str) -> Document:
 
 KIND = Kind(
     "Route", "route", "routes", "global", ROUTES,
-    fields=("name", "description", "network", "destRange", "priority", "tags", *HOPS),
+    fields={"name": str, "description": str, "network": str, "destRange": str, "priority": int,
+            "tags": [str], **dict.fromkeys(HOPS, str)},
     refused=("nextHopIlb", "nextHopPeering", "nextHopNetwork", "nextHopInterconnectAttachment",
              "params"),
     output=("warnings", "asPaths", "routeType", "routeStatus", "nextHopHub", "nextHopOrigin",
@@ -200,15 +201,16 @@ def _make_tunnel(place: Place, name: str, body: Document, old: Document | None) 
 
 GATEWAYS_KIND = Kind(
     "TargetVpnGateway", "targetVpnGateway", "targetVpnGateways", "regions", GATEWAYS,
-    fields=("name", "description", "network", "labels"), refused=("params",),
+    fields={"name": str, "description": str, "network": str, "labels": dict}, refused=("params",),
     output=("status", "tunnels", "forwardingRules", "labelFingerprint"),
     make=_make_gateway, put=stored_in(GATEWAYS), check_unused=_check_used("target_vpn_gateway"),
 )  # fmt: skip
 
 TUNNELS_KIND = Kind(
     "VpnTunnel", "vpnTunnel", "vpnTunnels", "regions", TUNNELS,
-    fields=("name", "description", "labels", "targetVpnGateway", "peerIp", "sharedSecret",
-            "ikeVersion", "localTrafficSelector", "remoteTrafficSelector"),
+    fields={"name": str, "description": str, "labels": dict, "targetVpnGateway": str,
+            "peerIp": str, "sharedSecret": str, "ikeVersion": int, "localTrafficSelector": [str],
+            "remoteTrafficSelector": [str]},
     refused=("vpnGateway", "vpnGatewayInterface", "peerExternalGateway",
              "peerExternalGatewayInterface", "peerGcpGateway", "router", "cipherSuite", "params"),
     output=("status", "detailedStatus", "sharedSecretHash", "labelFingerprint"),

@@ -247,7 +247,7 @@ def _create(cloud: Cloud, connector: Document) -> Document:
         _take_range(cloud, connector, project, region, short)
     subnetwork = cloud.vpc.connector_subnetwork(connector)
     user = cloud.vpc.user_of(subnetwork["name"]) if subnetwork else None
-    if subnetwork is None or (user is not None and not user.startswith(f"{name}/")):
+    if subnetwork is None or user not in (None, name):
         raise GoogleError("FAILED_PRECONDITION", unrecorded.connector_lost_subnet())
     for index in range(connector["minInstances"]):
         cloud.vpc.reserve(subnetwork["name"], f"{name}/{index}")

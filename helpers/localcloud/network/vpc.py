@@ -162,7 +162,11 @@ class Vpc:
         return None
 
     def user_of(self, name: str, apart_from: Container[str] = ()) -> str | None:
-        """The full name of a resource that needs this one, or None."""
+        """The full name of a resource that needs this one, or None.
+
+        An address that no resource of Compute Engine has is one of Cloud Run's, named as in public
+        logs of Terraform (2025).
+        """
         project = name.split("/")[1]
         for kind in (SUBNETWORKS, HIDDEN, FIREWALLS, ROUTES, ROUTERS, INSTANCES, TUNNELS, GATEWAYS):
             for each in self._all(kind, project):
@@ -170,7 +174,12 @@ class Vpc:
                     {key: value for key, value in each.items() if key != "name"}, name
                 ):
                     return str(each["name"])
-        return next(iter(self.reserved(name).values()), None)
+        owner = next(iter(self.reserved(name).values()), None)
+        if owner is None or owner.startswith("projects/"):
+            # What is below a connector or an instance is not a resource of its own.
+            return "/".join(owner.split("/")[:6]) if owner else None
+        number = self._ids.number(19, "serverless", name, owner)
+        return f"{name.rpartition('/subnetworks/')[0]}/addresses/serverless-ipv4-{number}"
 
     # Where packets go
 
