@@ -127,7 +127,9 @@ def connector(cloud: LocalCloud, project: str, name: str, network: str, ip_range
     operation = client.create_connector(
         parent=parent,
         connector_id=name,
-        connector=vpcaccess_v1.Connector(network=network, ip_cidr_range=ip_range),
+        connector=vpcaccess_v1.Connector(
+            network=network, ip_cidr_range=ip_range, min_instances=2, max_instances=3
+        ),
     )
     cloud.control.ask("advance", by="10m")
     return str(operation.result(60).name)
