@@ -41,8 +41,11 @@ from .gateway.hosts import CloudHosts
 from .gateway.proxy import Proxy
 from .gateway.upstream import Upstream
 from .home import Home
+from .machines import MachineRoom
+from .network import egress
 from .network.nameserver import NameServer
 from .surroundings import Around
+from .uplinks import Uplinks
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +79,11 @@ class Daemon:
         self.hosts = CloudHosts(self.cloud, rest, self._grpc_path)
         self.name_server = NameServer(self.cloud.zones)
         self.proxy = Proxy(authority, self.hosts, Upstream.found(), settings.secret)
-        self.cloud.door.around = Around(
-            self.cloud, Entrance(authority, self.hosts), home.instance_bundle
-        )
+        entrance = Entrance(authority, self.hosts)
+        uplinks = Uplinks(self.cloud, entrance)
+        around = Around(self.cloud, entrance, uplinks, home.instance_bundle)
+        self.cloud.door.around = around
+        self.cloud.vpc.machines = MachineRoom(self.cloud, around, uplinks)
         self._rpc = grpc.aio.server()
         self._rpc.add_generic_rpc_handlers((Rpc(self.cloud, APIS),))
         self._clock: asyncio.Task[None] | None = None
@@ -99,6 +104,7 @@ class Daemon:
         builds.end_interrupted(self.cloud)
         storage_uploads.remove_leftovers(self.cloud)
         self.cloud.blobs.remove_leftovers()
+        self.cloud.vpc.release(egress.OWNER)
         resumed = await run_services.load(self.cloud)
         resumed |= vpcaccess_connectors.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)

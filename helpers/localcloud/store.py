@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +87,7 @@ class Store:
         self._db.executescript(SCHEMA)
         self._depth = 0
         self._undone = 0
+        self._watchers: dict[str, Callable[[], None]] = {}
 
     @property
     def version(self) -> tuple[int, int]:
@@ -134,11 +135,24 @@ class Store:
             "INSERT OR REPLACE INTO document VALUES (?, ?, ?)",
             (kind, name, json.dumps(body, separators=(",", ":"))),
         )
+        self._tell(kind)
 
     def delete(self, kind: str, name: str) -> bool:
         """Deletes a document and says whether there was one."""
         cursor = self._execute("DELETE FROM document WHERE kind = ? AND name = ?", (kind, name))
+        self._tell(kind)
         return cursor.rowcount > 0
+
+    def watch(self, kinds: Iterable[str], changed: Callable[[], None]) -> None:
+        """Has a function called at every change of documents of some kinds.
+
+        It must not look before the transaction that is under way has ended.
+        """
+        self._watchers |= dict.fromkeys(kinds, changed)
+
+    def _tell(self, kind: str) -> None:
+        if changed := self._watchers.get(kind):
+            changed()
 
     def list(self, kind: str, prefix: str = "", *, after: str = "", limit: int = -1) -> Named:
         """Names and documents under a prefix in order of name, from beyond ``after``."""

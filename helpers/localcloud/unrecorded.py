@@ -612,6 +612,11 @@ def doh_elsewhere() -> str:
     return "The local cloud knows the names in Cloud DNS' managed zones only."
 
 
+def vpc_engine() -> str:
+    """A revision or a machine with a network of its own, on an engine that has none."""
+    return "a VPC network needs the sandbox engine (see: localcloud doctor)"
+
+
 def compute_one_of(*values: str) -> str:
     """A field with a value that is none of those it may have."""
     return f"It must be one of {', '.join(values)}."
@@ -855,3 +860,48 @@ def connector_shrinks(before: int) -> str:
 def connector_busy(state: str) -> str:
     """Changing or deleting a connector while another operation works on it."""
     return f"The connector is in the state {state}."
+
+
+def connector_name() -> str:
+    """A connector whose name has no form that one can have."""
+    return "must be in form projects/*/locations/*/connectors/*."
+
+
+def one_interface() -> str:
+    """Direct VPC egress with more than one interface."""
+    return "must contain exactly one network interface."
+
+
+def network_or_subnetwork() -> str:
+    """Direct VPC egress without saying where to."""
+    return "at least one of network and subnetwork must be set."
+
+
+def network_name() -> str:
+    """A network or subnetwork whose name has no form that one can have."""
+    return "must be a name or projects/*/global/networks/*, projects/*/regions/*/subnetworks/*."
+
+
+def network_tags() -> str:
+    """Network tags that cannot be."""
+    return "must be a list of network tags, each conforming to RFC 1035."
+
+
+def same_region(what: str, region: str) -> str:
+    """A connector or a subnetwork of another region than the service's."""
+    return f"the {what} must be in the region of the service, {region}."
+
+
+def connector_not_ready(name: str, state: str) -> str:
+    """A revision with a connector that is being made, or has failed."""
+    return f"VPC connector {name} is not ready: its state is {state}."
+
+
+def no_subnetwork(name: str) -> str:
+    """A revision with a subnetwork that does not exist."""
+    return f"VPC subnetwork {name} does not exist, or Cloud Run may not use it."
+
+
+def subnetwork_elsewhere(name: str, network: str) -> str:
+    """A revision with a subnetwork of another network than the one it names."""
+    return f"VPC subnetwork {name} does not belong to the network {network}."

@@ -53,7 +53,10 @@ class Process:
         code = await self.child.wait()
         self.exited.set_result(Exit(code if code >= 0 else 128 - code, self.out_of_memory))
 
-    async def connect(self) -> socket.socket:
+    async def listens(self, port: int) -> bool:
+        raise NotImplementedError("these containers have no network of their own")
+
+    async def connect(self, port: int = 0, source: str = "") -> socket.socket:
         connection = socket.socket()
         connection.setblocking(False)
         try:
@@ -82,6 +85,7 @@ class Processes:
     """An engine that runs the command as it is; what the container sees as PORT it can't have."""
 
     name = "processes"
+    networks = False
     reason = "this test has no other"
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from helpers.localcloud.gateway.authority import Authority
 from helpers.localcloud.gateway.entrance import Entrance
+from helpers.localcloud.network.origin import INTERNET
 from tests.gateway.test_proxy import Hosts
 
 REQUEST = b"GET /v2 HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
@@ -26,7 +27,7 @@ class World:
     async def over_tls(self, host: str | None, request: bytes, alpn: str = "http/1.1") -> bytes:
         """What comes back for a request over TLS; ``host`` is the name in TLS."""
         mine, theirs = pair()
-        serving = asyncio.create_task(self.entrance.https(theirs))
+        serving = asyncio.create_task(self.entrance.https(theirs, INTERNET))
         trust = ssl.create_default_context(cafile=str(self.authority.root_file))
         trust.set_alpn_protocols([alpn])
         trust.check_hostname = host is not None
@@ -41,7 +42,7 @@ class World:
 
     async def plain(self, request: bytes) -> bytes:
         mine, theirs = pair()
-        await self.entrance.http(theirs)
+        await self.entrance.http(theirs, INTERNET)
         reader, writer = await asyncio.open_connection(sock=mine)
         half = len(request) // 2
         writer.write(request[:half])
@@ -95,7 +96,7 @@ def test_http_2_where_no_grpc_is_served(tmp_path: Path) -> None:
 def test_what_is_no_tls_ends(tmp_path: Path) -> None:
     async def scenario() -> None:
         mine, theirs = pair()
-        serving = asyncio.create_task(World(tmp_path).entrance.https(theirs))
+        serving = asyncio.create_task(World(tmp_path).entrance.https(theirs, INTERNET))
         reader, writer = await asyncio.open_connection(sock=mine)
         writer.write(REQUEST % b"run.googleapis.com")
         await asyncio.wait_for(serving, 10)

@@ -14,6 +14,7 @@ from aiohttp import web
 from helpers.localcloud.gateway.authority import ISSUER, Authority
 from helpers.localcloud.gateway.proxy import Proxy
 from helpers.localcloud.gateway.upstream import Upstream
+from helpers.localcloud.network.origin import INTERNET, Origin
 
 SECRET = "correct-horse"
 
@@ -44,7 +45,7 @@ class Hosts:
     def certified(self, host: str) -> bool:
         return host != self.PENDING
 
-    def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
+    def http(self, host: str, scheme: str, origin: Origin = INTERNET) -> asyncio.Protocol:
         return self.server()
 
     def trip(self, host: str) -> float | None:

@@ -8,7 +8,7 @@ from ...regions import REGIONS
 from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError
-from . import run_revisions
+from . import run_revisions, run_vpc
 from .methods import Call
 from .run_services import Name
 from .run_validation import Check, complete
@@ -55,6 +55,8 @@ def check_change(
     """Raises GoogleError when a completed service may not replace the current one, or ``{}``."""
     if desired["template"] != current.get("template"):
         _check_revision_name(call.cloud, name, desired, check)
+        if access := desired["template"].get("vpcAccess"):
+            run_vpc.check_here(call.cloud, name.project, name.location, access, check.refuse)
     # Source: https://docs.cloud.google.com/run/docs/authenticating/public (2026-11-24)
     if desired.get("invokerIamDisabled", False) != current.get("invokerIamDisabled", False):
         call.cloud.policies.require(call.principal, "run.services.setIamPolicy", str(name))

@@ -15,12 +15,13 @@ from ..frontdoor.model import RevisionSpec, StartFailed
 from ..registry import image as images
 from ..registry.image import NotAnImage
 from ..registry.repositories import NoSuchImage, PullDenied
-from . import run_probes
+from . import run_probes, run_vpc
 from .run_validation import LATEST, quantity, seconds
 
 REVISIONS = "run.revision"
 TEMPLATES = "run.template"
 SUCCEEDED, FAILED = "CONDITION_SUCCEEDED", "CONDITION_FAILED"
+NO_NETWORK = "VPC_NETWORK_NOT_FOUND"
 ORDER = (
     "Ready", "Active", "ContainerHealthy", "ContainerReady", "MinInstancesProvisioned",
     "ResourcesAvailable",
@@ -102,7 +103,7 @@ def needed(cloud: Cloud, service: Document) -> str | None:
     }
     for field in (
         "scaling", "maxInstanceRequestConcurrency", "timeout", "serviceAccount", "containers",
-        "executionEnvironment",
+        "executionEnvironment", "vpcAccess",
     ):  # fmt: skip
         if field in template:
             revision[field] = template[field]
@@ -213,7 +214,7 @@ async def bring_up(cloud: Cloud, service: Document, name: str) -> Failure | None
     """Finds the revision's image and sees one instance of it become ready."""
     revision = get(cloud, name)
     began = time.monotonic()
-    failure = await _import_image(cloud, revision)
+    failure = _find_network(cloud, revision) or await _import_image(cloud, revision)
     imported = time.monotonic() - began
     if failure is None:
         try:
@@ -222,6 +223,16 @@ async def bring_up(cloud: Cloud, service: Document, name: str) -> Failure | None
             failure = start_failure(cloud, service, name, error)
     _conclude(cloud, get(cloud, name), failure, imported)
     return failure
+
+
+def _find_network(cloud: Cloud, revision: Document) -> Failure | None:
+    access = revision.get("vpcAccess")
+    if not access:
+        return None
+    _, project, _, location, *_ = revision["name"].split("/")
+    text = run_vpc.missing(cloud, project, location, access)
+    condition = {"message": text, "reason": NO_NETWORK}
+    return Failure("FAILED_PRECONDITION", text, condition) if text else None
 
 
 async def _import_image(cloud: Cloud, revision: Document) -> Failure | None:
@@ -297,12 +308,14 @@ def _conclude(cloud: Cloud, revision: Document, failure: Failure | None, importe
         prefix = f"Revision '{revision['name'].rpartition('/')[2]}' is not ready and cannot serve"
         text = failure.message.removeprefix(prefix + " traffic. ")
         bad = {"state": FAILED} | failure.condition | {"message": text}
-    missing = failure is not None and "reason" in failure.condition
+    reason = failure.condition.get("reason", "") if failure is not None else ""
     ready = condition(
         "ContainerReady", message=f"Container image import completed in {imported:.2f}s."
     )
     conditions = [condition("Ready") | bad]
-    if missing:
+    if reason == NO_NETWORK:
+        conditions.append(condition("ResourcesAvailable") | bad)
+    elif reason:
         conditions.append(condition("ContainerReady") | bad)
     else:
         conditions += [condition("ContainerHealthy") | bad, ready, condition("ResourcesAvailable")]
@@ -333,6 +346,7 @@ def spec(cloud: Cloud, name: str, service: Document) -> RevisionSpec:
     scaling, whole = revision.get("scaling", {}), service.get("scaling", {})
     startup = run_probes.made(container, run_probes.STARTUP)
     assert startup is not None
+    access = revision.get("vpcAccess")
     return RevisionSpec(
         project=project,
         region=location,
@@ -355,4 +369,5 @@ def spec(cloud: Cloud, name: str, service: Document) -> RevisionSpec:
         readiness=run_probes.made(container, run_probes.READINESS),
         container=container["name"],
         service_account=revision["serviceAccount"],
+        egress=run_vpc.egress_of(cloud, project, location, access) if access else None,
     )

@@ -23,7 +23,7 @@ from ..errors import GoogleError
 from ..frontdoor.model import ServiceSpec, StartFailed, Target
 from . import operations, run_revisions
 from .run_revisions import Failure
-from .run_validation import LATEST
+from .run_validation import INGRESS, LATEST
 
 SERVICES = "run.service"
 SERVICE_TYPE = "type.googleapis.com/google.cloud.run.v2.Service"
@@ -315,6 +315,7 @@ def _spec(cloud: Cloud, service: Document, latest: str) -> ServiceSpec:
         check_invoker=not service.get("invokerIamDisabled", False),
         audiences=tuple(service.get("customAudiences", [])),
         default_url=not service.get("defaultUriDisabled", False),
+        ingress=INGRESS[service["ingress"]],
         labels=service.get("labels", {}),
     )
 

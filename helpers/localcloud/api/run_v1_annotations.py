@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import unrecorded
 from ..errors import unimplemented
+from . import run_validation
 from .run_validation import Check
 
 Document = dict[str, Any]
@@ -84,15 +85,7 @@ ON_SERVICE = (
     _flag(RUN + "default-url-disabled", "defaultUriDisabled"),
     _text(RUN + "description", "description"),
     _flag(RUN + "iap-enabled", "iapEnabled"),
-    _choice(
-        INGRESS,
-        {
-            "all": "INGRESS_TRAFFIC_ALL",
-            "internal": "INGRESS_TRAFFIC_INTERNAL_ONLY",
-            "internal-and-cloud-load-balancing": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
-        },
-        "ingress",
-    ),
+    _choice(INGRESS, {word: value for value, word in run_validation.INGRESS.items()}, "ingress"),
     _flag(RUN + "invoker-iam-disabled", "invokerIamDisabled"),
     _choice(
         RUN + "launch-stage", {each: each for each in ("ALPHA", "BETA", "GA")},
@@ -124,7 +117,16 @@ ON_REVISION = (
     _flag(RUN + "sessionAffinity", "sessionAffinity"),
     _flag(RUN + "startup-cpu-boost", "containers", "resources", "startupCpuBoost"),
     _text(RUN + "vpc-access-connector", "vpcAccess", "connector"),
-    _text(RUN + "vpc-access-egress", "vpcAccess", "egress"),
+    _choice(
+        RUN + "vpc-access-egress",
+        {
+            "private-ranges-only": "PRIVATE_RANGES_ONLY",
+            "all": "ALL_TRAFFIC",
+            "all-traffic": "ALL_TRAFFIC",
+        },
+        "vpcAccess",
+        "egress",
+    ),
 )
 
 KEPT = {

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from .. import unrecorded
 from ..errors import GoogleError, invalid
+from . import run_vpc
 from .plain import Document, json_body
 from .run_v1_schema import complaints, normal
 from .run_v1_status import API_VERSION
@@ -22,6 +23,12 @@ PLACES = {
         "spec.template.spec.container_concurrency",
     "service.template.timeout": "spec.template.spec.timeout_seconds",
     "service.template.revision": "spec.template.metadata.name",
+    "service.template.vpc_access.connector":
+        "spec.template.metadata.annotations[run.googleapis.com/vpc-access-connector]",
+    "service.template.vpc_access.egress":
+        "spec.template.metadata.annotations[run.googleapis.com/vpc-access-egress]",
+    "service.template.vpc_access.network_interfaces":
+        "spec.template.metadata.annotations[run.googleapis.com/network-interfaces]",
     "service.template": "spec.template",
     "service.scaling.min_instance_count": "metadata.annotations[run.googleapis.com/minScale]",
     "service.scaling.max_instance_count": "metadata.annotations[run.googleapis.com/maxScale]",
@@ -48,6 +55,13 @@ class V1Check(Check):
             if field.startswith(place):
                 field = name + field.removeprefix(place)
                 break
+        if description == run_vpc.ONE and field.endswith("vpc-access-egress]"):
+            # Source: public records of a live refusal, 2026-09-03.
+            description = (
+                "The run.googleapis.com/vpc-access-egress annotation cannot be set without also"
+                " setting the run.googleapis.com/vpc-access-connector annotation or the"
+                " run.googleapis.com/network-interfaces annotation."
+            )
         return invalid(field, description, "The request has errors")
 
     def _labels(self, place: str, holder: Document) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from .. import unrecorded
 from ..errors import GoogleError, invalid, unimplemented
 from ..registry import references
-from . import run_probes
+from . import run_probes, run_vpc
 from .run_metadata import is_system
 
 Document = dict[str, Any]
@@ -35,8 +35,18 @@ Source: https://github.com/googleapis/googleapis/blob/master/google/cloud/run/v2
 """
 EXECUTION_ENVIRONMENTS = ("EXECUTION_ENVIRONMENT_GEN1", "EXECUTION_ENVIRONMENT_GEN2")
 
+ALL = "INGRESS_TRAFFIC_ALL"
+INGRESS = {
+    ALL: "all",
+    "INGRESS_TRAFFIC_INTERNAL_ONLY": "internal",
+    "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER": "internal-and-cloud-load-balancing",
+    "INGRESS_TRAFFIC_NONE": "none",
+}
+"""What each value is called in version 1. No load balancer is served here: whoever would come
+through one does not, and the third is the same as the second."""
+
 NOT_SERVED_IN_TEMPLATE = (
-    "vpcAccess", "volumes", "encryptionKey", "serviceMesh", "sessionAffinity", "nodeSelector",
+    "volumes", "encryptionKey", "serviceMesh", "sessionAffinity", "nodeSelector",
     "encryptionKeyRevocationAction", "encryptionKeyShutdownDuration", "gpuZonalRedundancyDisabled",
     "healthCheckDisabled",
 )  # fmt: skip
@@ -76,8 +86,7 @@ class Check:
         for field in NOT_SERVED_IN_SERVICE:
             if service.get(field):
                 raise unimplemented(f"Service.{field}")
-        if service.get("ingress", "INGRESS_TRAFFIC_ALL") != "INGRESS_TRAFFIC_ALL":
-            raise unimplemented(f"Service.ingress {service['ingress']}")
+        self._one_of("service.ingress", service.get("ingress", ALL), tuple(INGRESS))
         self._one_of("service.launch_stage", service.get("launchStage", "GA"), LAUNCH_STAGES)
         self._labels("service", service)
         if "template" not in service:
@@ -104,6 +113,8 @@ class Check:
         if "executionEnvironment" in template:
             place = "service.template.execution_environment"
             self._one_of(place, template["executionEnvironment"], EXECUTION_ENVIRONMENTS)
+        if "vpcAccess" in template:
+            run_vpc.check(template["vpcAccess"], self.refuse)
         self._labels("service.template", template)
         self._scaling("service.template.scaling", template.get("scaling", {}))
         concurrency = template.get("maxInstanceRequestConcurrency", 0)
@@ -273,7 +284,7 @@ def complete(service: Document, service_account: str) -> Document:
     template.setdefault("maxInstanceRequestConcurrency", 1 if cpu_below_one else 80)
     template |= {"scaling": scaling, "containers": containers}
     return {
-        "ingress": "INGRESS_TRAFFIC_ALL",
+        "ingress": ALL,
         "launchStage": "GA",
         **service,
         "template": template,

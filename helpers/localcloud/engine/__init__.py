@@ -11,9 +11,14 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .uplink import Uplink
 
 Address = tuple[str, int]
+Accept = Callable[[socket.socket], None]
+Answer = Callable[[bytes], bytes]
 OnOutput = Callable[[str, bytes], None]
 """Called with ``"stdout"``, ``"stderr"`` or the path of a log file, and the bytes of one line.
 
@@ -51,11 +56,13 @@ class Command:
 class ContainerSpec:
     """One container to start.
 
-    ``port`` is the TCP port the program is told to listen on. ``memory`` is the limit in bytes.
+    ``port`` is the TCP port the program is told to listen on. ``memory`` is the limit in bytes, 0
+    for none. ``log_files`` says whether files below /var/log are output too.
     ``reach`` maps each address that exists for the container (beside its own loopback) to a
     function that is called, on the event loop, with every connection the container opens to it.
     ``datagrams`` maps each UDP address that exists to a function that gives the answer to one
-    datagram, empty for none. Whatever is not listed is unreachable.
+    datagram, empty for none. ``uplink`` leads to what may change while it runs, where the engine
+    has ``networks``. All else is unreachable.
     """
 
     name: str
@@ -65,9 +72,11 @@ class ContainerSpec:
     memory: int
     cpu: float = 1.0
     on_output: OnOutput = lambda stream, line: None
-    reach: Mapping[Address, Callable[[socket.socket], None]] = field(default_factory=dict)
-    datagrams: Mapping[Address, Callable[[bytes], bytes]] = field(default_factory=dict)
+    reach: Mapping[Address, Accept] = field(default_factory=dict)
+    datagrams: Mapping[Address, Answer] = field(default_factory=dict)
+    uplink: Uplink | None = None
     binds: Mapping[str, Path] = field(default_factory=dict)
+    log_files: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,16 @@ class Container(Protocol):
 
     exited: asyncio.Future[Exit]
 
-    async def connect(self) -> socket.socket:
-        """A new non-blocking connection to ``port`` inside; ConnectionError if nobody listens."""
+    async def connect(self, port: int = 0, source: str = "") -> socket.socket:
+        """A new non-blocking connection to a port inside, by default the spec's.
+
+        The program sees it come from the address ``source``, if that is given. Raises
+        ConnectionError if nobody listens.
+        """
+        ...
+
+    async def listens(self, port: int) -> bool:
+        """Whether somebody inside listens on a TCP port."""
         ...
 
     def kill(self, signal: int) -> None:
@@ -112,6 +129,8 @@ class Engine(Protocol):
     """A way to run containers on this machine."""
 
     name: str
+    networks: bool
+    """Whether containers have a network of their own, and with it an uplink."""
     reason: str
     """Why this engine is in use, and what the next better one needs."""
 

@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import re
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-from . import Address, CannotStart, Exit, OnOutput
+from . import Accept, Address, Answer, CannotStart, Exit, OnOutput
 from .holder import memory
 from .holder.network import INSTANCE
 from .logfiles import LogFiles
+from .openings import Openings, take
 from .output import Lines, Streams
+from .uplink import Uplink
 
-Accept = Callable[[socket.socket], None]
-Answer = Callable[[bytes], bytes]
+log = logging.getLogger(__name__)
 
 LONGEST_DATAGRAM = 65535
+LONGEST_MESSAGE = 4096
 
 SOCKETS_AT_A_TIME = 4
 HOLDER = (
@@ -48,12 +52,14 @@ class Box:
         port: int = 0,
         reach: Mapping[Address, Accept] = MappingProxyType({}),
         datagrams: Mapping[Address, Answer] = MappingProxyType({}),
+        uplink: Uplink | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[Exit] = self._loop.create_future()
         self._port = port
         self._reach = reach
         self._datagrams = datagrams
+        self._own = uplink.address if uplink and uplink.address else INSTANCE
         self._lines = Lines(on_output)
         self._files: LogFiles | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -61,7 +67,9 @@ class Box:
         self._control.setblocking(False)
         self._listeners: list[socket.socket] = []
         self._pool: list[socket.socket] = []
-        self._asked: asyncio.Future[None] | None = None
+        self._refill: asyncio.Future[Any] | None = None
+        self._answers: deque[asyncio.Future[Any]] = deque()
+        self._openings = Openings(uplink, self._tell) if uplink else None
         self._started: asyncio.Future[None] = self._loop.create_future()
         self._first = 0
         self._name = ""
@@ -80,15 +88,19 @@ class Box:
             await asyncio.shield(self.exited)
             raise
 
-    async def connect(self) -> socket.socket:
-        """A new non-blocking connection to the port; ConnectionError if nobody listens."""
-        connection = await self._socket()
+    async def connect(self, port: int = 0, source: str = "") -> socket.socket:
+        """A new non-blocking connection: see Container."""
+        connection = await (self._socket_from(source, port) if source else self._socket())
         try:
-            await self._loop.sock_connect(connection, (INSTANCE, self._port))
+            await self._loop.sock_connect(connection, (self._own, port or self._port))
         except BaseException:
             connection.close()
             raise
         return connection
+
+    async def listens(self, port: int) -> bool:
+        """Whether somebody inside listens on a port."""
+        return bool(await self._request({"listens": port}))
 
     def kill(self, signal: int) -> None:
         """Sends a signal to the container's first process. Nothing happens if it has ended."""
@@ -133,11 +145,29 @@ class Box:
         while not self._pool:
             if self.exited.done() or self._end:
                 raise ConnectionRefusedError("the container has ended")
-            if self._asked is None:
-                self._asked = self._loop.create_future()
-                self._tell({"sockets": SOCKETS_AT_A_TIME})
-            await asyncio.shield(self._asked)
+            if self._refill is None or self._refill.done():
+                self._refill = asyncio.ensure_future(self._fill())
+            await asyncio.shield(self._refill)
         return self._pool.pop()
+
+    async def _fill(self) -> None:
+        self._pool += await self._request({"sockets": SOCKETS_AT_A_TIME}) or []
+
+    async def _socket_from(self, source: str, port: int) -> socket.socket:
+        made = await self._request({"source": source, "port": port or self._port})
+        if not made:
+            raise ConnectionRefusedError("the container has ended, or has no room")
+        connection: socket.socket = made[0]
+        return connection
+
+    async def _request(self, message: dict[str, Any]) -> Any:
+        """The holder's answer; None if the container has ended."""
+        if self.exited.done() or self._end:
+            return None
+        answer = self._loop.create_future()
+        self._answers.append(answer)
+        self._tell(message)
+        return await asyncio.shield(answer)
 
     def _tell(self, message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
@@ -146,7 +176,7 @@ class Box:
     def _hear(self) -> bool:
         """Takes one message of the holder; False if there is none or will be none."""
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._control, 4096, 253)
+            data, descriptors, _, _ = socket.recv_fds(self._control, LONGEST_MESSAGE, 253)
         except BlockingIOError:
             return False
         except OSError:
@@ -166,12 +196,20 @@ class Box:
             # The holder passes the listeners first.
             receivers = passed[len(self._reach) :]
             for listener, accept in zip(passed, self._reach.values(), strict=False):
-                self._loop.add_reader(listener, self._accept, listener, accept)
+                self._loop.add_reader(listener, take, listener, accept)
             for receiver, answer in zip(receivers, self._datagrams.values(), strict=True):
                 self._loop.add_reader(receiver, self._answer, receiver, answer)
-        elif "sockets" in message:
-            self._pool += passed
-            self._answer_waiters()
+        elif "answer" in message:
+            waiting = self._answers.popleft()
+            if not waiting.done():
+                told = message["answer"]
+                waiting.set_result(told if isinstance(told, bool) else passed)
+        elif "knock" in message and self._openings:
+            self._openings.knocked(tuple(message["knock"]))
+        elif "opened" in message and self._openings:
+            self._openings.opened(tuple(message["opened"]), passed[0])
+        elif "trouble" in message:
+            log.warning("the network of a container: %s", message["trouble"])
         else:
             self._end = message
         return True
@@ -200,32 +238,18 @@ class Box:
         for each in self._pool:
             each.close()
         self._pool.clear()
-        self._answer_waiters()
-
-    def _accept(self, listener: socket.socket, accept: Accept) -> None:
-        try:
-            connection, _ = listener.accept()
-        except OSError:
-            return  # The container has thought better of it.
-        connection.setblocking(False)
-        try:
-            accept(connection)
-        except Exception as error:
-            connection.close()
-            self._loop.call_exception_handler(
-                {"message": f"{accept} failed with a container's connection", "exception": error}
-            )
+        while self._answers:
+            waiting = self._answers.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+        if self._openings:
+            self._openings.close()
 
     def _answer(self, receiver: socket.socket, answer: Answer) -> None:
         with contextlib.suppress(OSError):  # Nobody waits for the answer any more.
             data, sender = receiver.recvfrom(LONGEST_DATAGRAM)
             if reply := answer(data):
                 receiver.sendto(reply, sender)
-
-    def _answer_waiters(self) -> None:
-        if self._asked is not None and not self._asked.done():
-            self._asked.set_result(None)
-        self._asked = None
 
     def _ended(self) -> None:
         """The holder is gone and all its output has come."""

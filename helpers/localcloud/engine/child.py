@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
-from . import CannotStart, Exit, OnOutput
+from . import CannotStart, Exit, NotServed, OnOutput
 from .box import HOLDER_FOLDER, KILLED
 from .holder import family
 from .output import Lines, Streams
@@ -70,8 +70,17 @@ class Child:
             await asyncio.shield(self.exited)
             raise
 
-    async def connect(self) -> socket.socket:
-        """A new non-blocking connection to the port; ConnectionError if nobody listens."""
+    async def listens(self, port: int) -> bool:
+        """Raises NotServed: the machine's ports are not the program's alone."""
+        raise NotServed("to look at a container's ports needs the sandbox engine")
+
+    async def connect(self, port: int = 0, source: str = "") -> socket.socket:
+        """A new non-blocking connection to the port that it was given: see Container.
+
+        Raises NotServed for another one.
+        """
+        if port or source:
+            raise NotServed("to connect to a container as another host needs the sandbox engine")
         if self.exited.done() or self._end:
             raise ConnectionRefusedError("the program has ended")
         connection = socket.socket()

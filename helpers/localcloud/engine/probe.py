@@ -36,7 +36,7 @@ IN_A_CONTAINER = "start the surrounding container with --privileged, or use a ma
 ANOTHER_DISK = "set LOCALCLOUD_HOME to a folder on a disk of its own (ext4, xfs, btrfs, tmpfs)"
 TRY = (
     "import sys; sys.path.append(sys.argv[1]); from holder import namespaces, network; "
-    "namespaces.enter(network=True); network.bring_up([])"
+    "namespaces.enter(network=True); network.Network()"
 )
 
 

@@ -41,6 +41,7 @@ class Process:
     """The Engine that runs plain processes. ``work`` is a folder of its own."""
 
     name = "process"
+    networks = False
 
     def __init__(self, work: Path, reason: str = "") -> None:
         self.reason = reason
@@ -57,8 +58,10 @@ class Process:
         Each has a copy of the image's files, gone with it, and a free port of 127.0.0.1 in PORT.
         The memory limit is kept by looking at its processes 20 times a second; files do not count.
         What it may reach is behind variables: see Gate. Raises CannotStart, and NotServed for an
-        address of a VPC.
+        uplink.
         """
+        if spec.uplink:
+            raise NotServed("a network of its own needs the sandbox engine")
         gate = Gate(spec.reach)
         port = self._free_port()
         child = Child(spec.on_output, port)

@@ -16,6 +16,7 @@ from typing import Any
 from . import CannotStart, Command, ContainerSpec, Exit, OnOutput, Rootfs, logfiles
 from .box import Box
 from .bubblewrap import Bubblewrap
+from .holder.network import INSTANCE
 from .layers import is_opaque, remove_tree
 from .program import find, user
 from .tree import Tree, clean
@@ -47,6 +48,7 @@ class Sandbox:
     """The Engine that runs containers in bubblewrap. ``work`` is a folder of its own."""
 
     name = "sandbox"
+    networks = True
 
     def __init__(self, work: Path, bubblewrap: Bubblewrap, reason: str = "") -> None:
         self.reason = reason
@@ -83,12 +85,17 @@ class Sandbox:
             *order["arguments"],
             *("--cap-drop", "ALL"),
         ]
-        order["logs"] = logs
+        order["logs"] = logs if spec.log_files else ""
         order["memory"] = spec.memory
         order["network"] = True
         order["addresses"] = [(str(IPv4Address(host)), port) for host, port in spec.reach]
         order["datagrams"] = [(str(IPv4Address(host)), port) for host, port in spec.datagrams]
-        box = self._remembered(Box(spec.on_output, spec.port, spec.reach, spec.datagrams))
+        if spec.uplink:
+            order["own"] = spec.uplink.address or order["own"]
+            order["routes"] = spec.uplink.ranges
+        box = self._remembered(
+            Box(spec.on_output, spec.port, spec.reach, spec.datagrams, spec.uplink)
+        )
         await box.start(order)
         return box
 
@@ -164,6 +171,8 @@ class Sandbox:
             "name": f"localcloud-{secrets.token_hex(8)}",
             "addresses": [],
             "datagrams": [],
+            "own": INSTANCE,
+            "routes": [],
         }
 
     def _lowers(self, rootfs: Rootfs, others: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import httptools
 
+from ..network.origin import Origin
 from . import pages
 from .exchange import Exchange
 from .request import Request
@@ -24,14 +25,16 @@ LATENCY_HEADER = b"X-Localcloud-Simulated-Latency"
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client. ``host`` is what it connected to, ``scheme`` how.
+    """One connection of a client.
 
-    ``trip``, the simulated round trip in seconds if there is one, is said in every answer by a
-    header, ``label``.
+    ``host`` is what it connected to, ``scheme`` how, ``origin`` from where. A simulated round trip
+    is said in every answer by a header, ``label``.
     """
 
-    def __init__(self, door: FrontDoor, host: str, scheme: str, trip: float | None = None) -> None:
+    def __init__(self, door: FrontDoor, host: str, scheme: str, origin: Origin) -> None:
         self.scheme = scheme
+        self.origin = origin
+        trip = origin.trip
         self.label = b"" if trip is None else b"%s: %.1fms\r\n" % (LATENCY_HEADER, trip * 1000)
         self.loop = asyncio.get_running_loop()
         self.client = ""
@@ -93,7 +96,8 @@ class Connection(asyncio.Protocol):
         """Called by the gateway, or by asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self.client = (transport.get_extra_info("peername") or ("",))[0]
+        peer = transport.get_extra_info("peername") or ("",)
+        self.client = self.origin.address or peer[0]
         self.server = (transport.get_extra_info("sockname") or ("",))[0]
         self._door.connections.add(self)
 

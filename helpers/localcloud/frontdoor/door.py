@@ -11,6 +11,7 @@ from ..engine import Engine
 from ..identity.policies import Policies
 from ..identity.tokens import Tokens
 from ..logs import Logs
+from ..network.origin import INTERNET, Origin
 from .connection import Connection
 from .far import Far
 from .invoker import Invoker
@@ -105,14 +106,11 @@ class FrontDoor:
         return self._domains.get(host)
 
     def protocol(
-        self, host: str, scheme: str = "https", trip: float | None = None
+        self, host: str, scheme: str = "https", origin: Origin = INTERNET
     ) -> asyncio.Protocol:
-        """What serves one HTTP/1.1 connection of a client to a host, TLS having been ended.
-
-        ``trip`` is the simulated round trip of the client in seconds, if there is one.
-        """
-        connection = Connection(self, host, scheme, trip)
-        return connection if trip is None else Far(connection, trip)
+        """What serves one HTTP/1.1 connection of a client to a host, TLS having been ended."""
+        connection = Connection(self, host, scheme, origin)
+        return connection if origin.trip is None else Far(connection, origin.trip)
 
     def clients_moved(self) -> None:
         """Closes kept connections, so that their next request comes from the new place."""

@@ -100,10 +100,12 @@ class Exchange:
         if found is None:
             return self._answer(pages.error(404))
         served, tag = found
+        if not served.admits(self._connection.origin, self._host):
+            return self._answer(pages.error(404))  # And no line in the log, as on Cloud Run.
         if self._connection.scheme != "https":
             target = request.target.decode("latin-1")
             return self._answer(pages.moved(f"https://{self._host}{target}"))
-        pool = served.pick(tag, door.random) if served.reachable(self._host) else None
+        pool = served.pick(tag, door.random)
         if pool is None:
             return self._answer(pages.error(404))
         self._pool = pool

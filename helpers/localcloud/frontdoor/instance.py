@@ -59,6 +59,14 @@ class Instance:
     async def start(self, engine: Engine, around: Surroundings) -> None:
         """Starts the container and waits for its start-up probe. Raises StartFailed."""
         try:
+            await self._start(engine, around)
+        except BaseException:
+            if self._container is None:
+                around.release()
+            raise
+
+    async def _start(self, engine: Engine, around: Surroundings) -> None:
+        try:
             self._container = await engine.start(self._spec(around))
         except CannotStart as error:
             not_executed(self.revision, self._system, str(error))
@@ -66,6 +74,7 @@ class Instance:
         except (OSError, RuntimeError, ValueError) as error:
             self._system("ERROR", cannot_run(str(error)))
             raise StartFailed(f"this machine cannot run it: {error}") from error
+        self._container.exited.add_done_callback(lambda _: around.release())
         try:
             await until_ready(self._container, self.revision, self._clock, self._system)
         except BaseException as error:
@@ -153,6 +162,7 @@ class Instance:
             on_output=lambda stream, line: self._journal.output(self.id, stream, line),
             reach=around.reach,
             datagrams=around.datagrams,
+            uplink=around.uplink,
             binds=around.binds,
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..engine import Address, Rootfs
+from ..engine import Accept, Address, Answer, Rootfs
+from ..engine.uplink import Uplink
+from ..network.egress import Egress
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RevisionSpec:
 
     ``memory`` is in bytes, ``timeout`` in seconds; ``env`` is what the image and the revision
     say, before Cloud Run's own variables (PORT, K_SERVICE, …) are added. ``probe`` is the
-    start-up probe.
+    start-up probe, ``egress`` the revision's way into a VPC network.
     """
 
     project: str
@@ -58,6 +59,7 @@ class RevisionSpec:
     service_account: str
     liveness: Probe | None = None
     readiness: Probe | None = None
+    egress: Egress | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class ServiceSpec:
 
     ``hosts`` are its addresses without a tag; a tag's address is ``TAG---HOST``. ``audiences`` are
     its custom audiences. ``revisions`` has every revision that a target names, by short name.
+    ``ingress`` is ``all``, ``internal``, ``internal-and-cloud-load-balancing`` or ``none``.
     """
 
     name: str
@@ -119,17 +122,23 @@ class Limits:
 class Surroundings:
     """What an instance finds around its image: see ``engine.ContainerSpec``.
 
-    ``env`` has variables that hold where neither the image nor the revision sets them.
+    ``env`` has variables that hold where neither the image nor the revision sets them. ``release``
+    is called once the instance has ended, or could not be started.
     """
 
     env: Mapping[str, str] = field(default_factory=dict)
     binds: Mapping[str, Path] = field(default_factory=dict)
-    reach: Mapping[Address, Callable[[socket.socket], None]] = field(default_factory=dict)
-    datagrams: Mapping[Address, Callable[[bytes], bytes]] = field(default_factory=dict)
+    reach: Mapping[Address, Accept] = field(default_factory=dict)
+    datagrams: Mapping[Address, Answer] = field(default_factory=dict)
+    uplink: Uplink | None = None
+    release: Callable[[], None] = lambda: None
 
 
 Around = Callable[[RevisionSpec, str], Surroundings]
-"""Gives the surroundings of an instance of a revision; the text is the instance's id."""
+"""Gives the surroundings of an instance of a revision; the text is the instance's id.
+
+Raises StartFailed.
+"""
 
 
 def nothing_around(revision: RevisionSpec, instance: str) -> Surroundings:

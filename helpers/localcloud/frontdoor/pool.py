@@ -14,7 +14,15 @@ from ..clock import Clock, Timer
 from ..engine import Engine
 from .instance import Instance
 from .journal import Journal
-from .model import Around, Limits, Probe, RevisionSpec, StartFailed, nothing_around
+from .model import (
+    Around,
+    Limits,
+    Probe,
+    RevisionSpec,
+    StartFailed,
+    Surroundings,
+    nothing_around,
+)
 from .probe import REAL_TIME
 
 log = logging.getLogger(__name__)
@@ -216,7 +224,7 @@ class Pool:
                 on_ready=self._hand_out,
             )
             self.journal.system(instance.id, "INFO", f"Starting new instance. Reason: {reason}")
-            await instance.start(self._engine, self._around(self.revision, instance.id))
+            await instance.start(self._engine, self._surroundings(instance))
         finally:
             self._starting -= 1
         self._start_seconds += loop.time() - began
@@ -226,6 +234,13 @@ class Pool:
         self._look_later(instance, self._limits.idle)
         self._hand_out()
         self._settle()
+
+    def _surroundings(self, instance: Instance) -> Surroundings:
+        try:
+            return self._around(self.revision, instance.id)
+        except StartFailed as error:
+            self.journal.system(instance.id, "ERROR", str(error))
+            raise
 
     def _hand_out(self) -> None:
         """Gives free places to those who wait, first come first served."""

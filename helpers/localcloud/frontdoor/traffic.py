@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ..network.origin import Origin
 from .model import ServiceSpec
 from .pool import Pool
 
@@ -25,14 +26,19 @@ class Served:
         self._addresses = self.addresses()
         self.audiences = frozenset(self._audiences())
 
-    def reachable(self, host: str) -> bool:
-        """Whether an address leads anywhere for a caller from outside.
+    def admits(self, origin: Origin, host: str) -> bool:
+        """Whether an address lets callers of a network in, before it asks who they are.
 
-        A mapped domain does so also when the service's own addresses are switched off:
-        https://docs.cloud.google.com/run/docs/securing/ingress (2026-11-24).
+        Internal are the VPC networks of its own project. Nobody comes through a load balancer
+        here, so "internal and Cloud Load Balancing" is the same. The service's own addresses can
+        be off; a mapped domain leads to it all the same.
+        Source: https://docs.cloud.google.com/run/docs/securing/ingress (2026-11-25)
         """
-        own = host in self._addresses
-        return (self.spec.default_url or not own) and self.spec.ingress == "all"
+        off = not self.spec.default_url and host in self._addresses
+        if self.spec.ingress == "none" or off:
+            return False
+        project = self.spec.name.split("/")[1]
+        return self.spec.ingress == "all" or origin.project == project
 
     def addresses(self) -> dict[str, str]:
         """Every host of the service with the tag that it stands for, empty for none."""

@@ -7,6 +7,7 @@ import logging
 import re
 import socket
 
+from ..network.origin import Origin
 from .authority import Authority
 from .pipe import Pipe
 from .proxy import MAX_HEAD, Hosts, give, serve_tls
@@ -31,7 +32,7 @@ class Entrance:
         """Whether the host is Google's or leads there, be it answered with a refusal."""
         return self._hosts.reached(host)
 
-    async def https(self, connection: socket.socket) -> None:
+    async def https(self, connection: socket.socket, origin: Origin) -> None:
         """Ends TLS for the host that the client names (SNI); closes it if that is not Google's."""
         named = ""
 
@@ -50,23 +51,24 @@ class Entrance:
             log.debug("no TLS with an instance for %r: %r", named, error)
             return
         try:
-            await serve_tls(self._hosts, named, client)
+            await serve_tls(self._hosts, named, client, origin)
         except OSError as error:
             log.debug("connection ended: %r", error)
             assert client.transport is not None
             client.transport.abort()
 
-    async def http(self, connection: socket.socket) -> None:
+    async def http(self, connection: socket.socket, origin: Origin) -> None:
         """Serves plain HTTP for the host that the request's Host header names."""
         loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: _Plain(self._hosts), connection)
+        await loop.connect_accepted_socket(lambda: _Plain(self._hosts, origin), connection)
 
 
 class _Plain(asyncio.Protocol):
     """Reads the head of the first request, then hands the connection over."""
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts, origin: Origin) -> None:
         self._hosts = hosts
+        self._origin = origin
         self._head = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,6 +84,6 @@ class _Plain(asyncio.Protocol):
         found = HOST.search(self._head)
         host = found[1].decode("latin-1").lower() if found else ""
         if self._hosts.reached(host):
-            give(self._transport, self._hosts.http(host, "http"), bytes(self._head))
+            give(self._transport, self._hosts.http(host, "http", self._origin), bytes(self._head))
         else:
             self._transport.close()

@@ -16,6 +16,7 @@ from ..api.rest import Rest, json_response
 from ..cloud import Cloud, Seen
 from ..errors import GoogleError, unimplemented
 from ..network import frontend
+from ..network.origin import INTERNET, Origin
 
 REGISTRY = re.compile(r"([a-z-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
 REFUSED = re.compile(
@@ -66,10 +67,10 @@ class CloudHosts:
         found = self._cloud.door.find(host)
         return round_trip(origin, REGIONS[found[0].spec.name.split("/")[3]]) if found else None
 
-    def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
-        """A protocol for one HTTP/1.1 connection to the host, of a client that far away."""
+    def http(self, host: str, scheme: str, origin: Origin = INTERNET) -> asyncio.Protocol:
+        """A protocol for one HTTP/1.1 connection to the host."""
         if host.endswith(RUN_APP) or not _is_googles(host):
-            return self._cloud.door.protocol(host, scheme, trip)
+            return self._cloud.door.protocol(host, scheme, origin)
         server = self._servers.get((host, scheme))
         if server is None:
             answer = _tls_required if scheme == "http" else self._answer_of(host)

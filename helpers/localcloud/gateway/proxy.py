@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from ..network.origin import INTERNET, Origin
 from .authority import Authority
 from .pipe import Pipe, join
 from .upstream import PROXY_USER, Upstream
@@ -40,8 +41,8 @@ class Hosts(Protocol):
         """Whether there is a certificate for a host that this cloud answers for."""
         ...
 
-    def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
-        """What serves one HTTP/1.1 connection to the host, of a client that far away."""
+    def http(self, host: str, scheme: str, origin: Origin = INTERNET) -> asyncio.Protocol:
+        """What serves one HTTP/1.1 connection to the host."""
         ...
 
     def trip(self, host: str) -> float | None:
@@ -192,7 +193,7 @@ class _Connection(asyncio.Protocol):
         early.transport = transport
         if trip is not None and transport.get_extra_info("ssl_object").version() != "TLSv1.3":
             await asyncio.sleep(trip)  # TLS 1.2 has one more.
-        await serve_tls(self._proxy.hosts, host, early, trip)
+        await serve_tls(self._proxy.hosts, host, early, Origin(trip=trip))
 
     async def _tunnel(self, host: str, port: int, rest: bytes) -> None:
         assert self._transport is not None
@@ -220,7 +221,7 @@ class _Connection(asyncio.Protocol):
             trip = self._proxy.hosts.trip(host)
             if trip is not None:
                 await asyncio.sleep(trip)  # TCP's.
-            protocol = self._proxy.hosts.http(host, "http", trip)
+            protocol = self._proxy.hosts.http(host, "http", Origin(trip=trip))
             give(self._transport, protocol, head.encode("latin-1") + rest)
             self._transport.resume_reading()
             return
@@ -251,11 +252,8 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
-async def serve_tls(hosts: Hosts, host: str, client: Pipe, trip: float | None = None) -> None:
-    """Gives a connection whose TLS was ended to whoever serves the host. Raises OSError.
-
-    ``trip`` is the simulated round trip of the client, in seconds.
-    """
+async def serve_tls(hosts: Hosts, host: str, client: Pipe, origin: Origin = INTERNET) -> None:
+    """Gives a connection whose TLS was ended to whoever serves the host. Raises OSError."""
     transport = client.transport
     assert transport is not None
     if transport.get_extra_info("ssl_object").selected_alpn_protocol() == "h2":
@@ -269,7 +267,7 @@ async def serve_tls(hosts: Hosts, host: str, client: Pipe, trip: float | None = 
         join(client, server)
         transport.resume_reading()
     else:
-        give(transport, hosts.http(host, "https", trip), client.take_early())
+        give(transport, hosts.http(host, "https", origin), client.take_early())
         if client._ended:
             transport.close()
 

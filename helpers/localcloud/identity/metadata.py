@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -33,13 +33,18 @@ Computed = Callable[[web.BaseRequest], web.Response]
 
 @dataclass(frozen=True)
 class Facts:
-    """What an instance may know of itself. ``account`` is its revision's service account."""
+    """What an instance may know of itself. ``account`` is the service account it runs as.
+
+    ``zone`` is where it is, if that is known so exactly; ``more`` is what only some have.
+    """
 
     project: str
     number: int
     region: str
     instance: str
     account: str
+    zone: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 class MetadataServer:
@@ -63,7 +68,8 @@ class MetadataServer:
                 "id": facts.instance,
                 "region": f"{parent}/regions/{facts.region}",
                 "service-accounts": {"default": account, facts.account: account},
-                "zone": f"{parent}/zones/{facts.region}-1",
+                "zone": f"{parent}/zones/{facts.zone or f'{facts.region}-1'}",
+                **facts.more,
             },
             "project": {"numeric-project-id": facts.number, "project-id": facts.project},
             "universe": {"universe-domain": "googleapis.com"},

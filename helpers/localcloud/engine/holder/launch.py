@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from . import namespaces
@@ -104,7 +105,8 @@ def launch(order: Mapping[str, Any], *, admit: Callable[[], None]) -> Launch:
         arguments += ["--uid", str(uid), "--gid", str(gid)]
         if namespaces.exist("uid", uid) and namespaces.exist("gid", gid, *groups):
             passed.append(namespaces.owned_by(uid, gid, groups))
-            arguments += ["--userns", str(passed[-1])]
+            # Bubblewrap closes what it waits for. It reads nothing here, and does not wait.
+            arguments += ["--userns", str(passed[-1]), "--block-fd", str(passed[-1])]
             environment, held = _within_reach(order["libraries"], arguments)
             passed += held
             become = lambda: namespaces.become(uid, gid, groups)  # noqa: E731
@@ -143,20 +145,22 @@ def _within_reach(
 ) -> tuple[dict[str, str], list[int]]:
     """Lets another user load bubblewrap's own libraries from a folder that is closed to it.
 
-    Opened here, they are preloaded by descriptor. Bubblewrap closes the first as it closes what
-    it is told to wait for; a file never makes it wait.
+    Copied here, they are preloaded by descriptor. Bubblewrap closes the first as it closes what it
+    is told to write about itself to, which ends up behind the library.
     """
-    held = [os.open(library, os.O_RDONLY) for library in libraries]
+    held = [_memory_file(Path(library).read_bytes(), at_end=True) for library in libraries]
     if not held:
         return {}, []
-    arguments += ["--block-fd", str(held[0])]
+    arguments += ["--info-fd", str(held[0])]
     return {"LD_PRELOAD": ":".join(f"/proc/self/fd/{number}" for number in held)}, held
 
 
-def _memory_file(data: bytes) -> int:
+def _memory_file(data: bytes, *, at_end: bool = False) -> int:
     descriptor = os.memfd_create("file")
-    os.write(descriptor, data)
-    os.lseek(descriptor, 0, os.SEEK_SET)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(data)
+    if not at_end:
+        os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
 

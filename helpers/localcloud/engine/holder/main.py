@@ -3,9 +3,15 @@
 The order is JSON on stdin. Everything else goes over the control socket, one JSON object a
 message, with descriptors where there are any:
 
-to the daemon    ``{"listeners": n}`` ``{"started": pid}`` and /var/log ``{"sockets": n}``
+to the daemon    ``{"listeners": n}`` ``{"started": pid}`` and /var/log
+                 ``{"knock": [host, port]}`` ``{"opened": [host, port]}`` and its listener
+                 ``{"answer": value}`` to ``sockets``, ``source`` and ``listens``, in order
+                 ``{"trouble": text}``
                  ``{"fault": text}`` ``{"exited": code or null, "out_of_memory": bool}``
-from the daemon  ``{"kill": signal}`` ``{"sockets": n}``
+from the daemon  ``{"kill": signal}`` ``{"sockets": n}`` ``{"source": host, "port": n}``
+                 ``{"listens": port}`` ``{"routes": [range, ...]}``
+                 ``{"open": [host, port]}`` ``{"refuse": …}`` ``{"unreachable": …}``
+                 ``{"ignore": …}`` ``{"close": …}``
 
 A null code means that the program could not be executed; bubblewrap has said why on stderr.
 """
@@ -23,10 +29,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from . import memory, namespaces, network
+from . import memory, namespaces
 from .launch import Launch, launch
+from .network import Network
 
 NO_PROCESS = 0
+LONGEST_MESSAGE = 1 << 16
+ANSWERS = {word: word for word in ("refuse", "unreachable", "ignore")} | {"open": "again"}
+ABOUT_A_PLACE = (*ANSWERS, "close")
 UNTIL_EXECUTED = 0.001
 """Seconds between two looks whether the program is executed."""
 
@@ -66,14 +76,21 @@ class Holder:
         self._looked = 0.0
         namespaces.adopt_orphans()
         namespaces.enter(network=order["network"])
-        if order["network"]:
+        self._network = Network(order["own"]) if order["network"] else None
+        if self._network:
             addresses, datagrams = (
                 [(host, port) for host, port in order[kind]] for kind in ("addresses", "datagrams")
             )
-            listeners = network.bring_up(addresses, datagrams)
-            tell(control, {"listeners": len(listeners)}, [each.fileno() for each in listeners])
-        admit = limit.admit if limit else _no_limit
-        self._launch: Launch = launch(order, admit=admit)
+            self._pass(self._network.listen(addresses, datagrams), "listeners")
+            self._network.route(order["routes"])
+        self._launch: Launch = launch(order, admit=self._admit)
+
+    def _admit(self) -> None:
+        """Called in the new process: puts it where the container is to be."""
+        if self._network:
+            self._network.enter()
+        if self._limit:
+            self._limit.admit()
 
     def serve(self) -> None:
         """Returns when the container has ended and the daemon was told."""
@@ -83,10 +100,15 @@ class Holder:
             poll.register(descriptor, select.POLLIN)
         is_over = False
         while not is_over:
+            knocks = self._network and self._network.knocks
+            if knocks:
+                poll.register(knocks, select.POLLIN)
             ready = [number for number, _ in poll.poll(self._patience())]
             if self._control.fileno() in ready and not self._obey():
                 self._launch.kill(signal.SIGKILL)
                 poll.unregister(self._control)
+            if knocks and knocks.fileno() in ready:
+                self._listen()
             if self._launch.status in ready and not self._launch.read():
                 poll.unregister(self._launch.status)
             if not self._is_started and self._launch.is_executed():
@@ -118,7 +140,7 @@ class Holder:
 
     def _obey(self) -> bool:
         try:
-            message = self._control.recv(4096)
+            message = self._control.recv(LONGEST_MESSAGE)
         except ConnectionError:
             return False
         if not message:
@@ -126,12 +148,49 @@ class Holder:
         request = json.loads(message)
         if "kill" in request:
             self._launch.kill(request["kill"])
-        if "sockets" in request:
-            made = network.unconnected(request["sockets"])
-            tell(self._control, {"sockets": len(made)}, [each.fileno() for each in made])
-            for each in made:
-                each.close()
+        elif self._network:
+            try:
+                self._change(self._network, request)
+            except OSError as error:
+                tell(self._control, {"trouble": str(error)})
         return True
+
+    def _change(self, network: Network, request: dict[str, Any]) -> None:
+        """Carries out what is asked about the network. Raises OSError."""
+        [(word, value), *_] = request.items()
+        where = (value[0], value[1]) if word in ABOUT_A_PLACE else ("", 0)
+        if word == "sockets":
+            self._pass(network.unconnected(value), "answer")
+        elif word == "source":
+            made = []
+            try:
+                made.append(network.unconnected_from(value, request["port"]))
+            finally:
+                self._pass(made, "answer")
+        elif word == "listens":
+            tell(self._control, {"answer": network.listens(value, self._launch.first)})
+        elif word == "routes":
+            network.route(value)
+        elif word == "close":
+            network.close(where)
+        elif network.knocks:
+            if word == "open" and (listener := network.open(where)):
+                tell(self._control, {"opened": value}, [listener.fileno()])
+                listener.close()
+            self._listen()  # Whoever has knocked in the meantime gets the same answer.
+            getattr(network.knocks, ANSWERS[word])(where)
+
+    def _listen(self) -> None:
+        """Tells where somebody knocks."""
+        assert self._network is not None
+        for where in self._network.heard():
+            tell(self._control, {"knock": where})
+
+    def _pass(self, sockets: list[socket.socket], kind: str) -> None:
+        """Hands sockets over to the daemon."""
+        tell(self._control, {kind: len(sockets)}, [each.fileno() for each in sockets])
+        for each in sockets:
+            each.close()
 
     def _is_time_to_look(self) -> bool:
         return self._limit is not None and time.monotonic() > self._looked + self._limit.patience
@@ -157,7 +216,3 @@ def tell(
     """Sends the daemon a message with descriptors; nothing happens if it is gone."""
     with contextlib.suppress(ConnectionError):
         socket.send_fds(control, [json.dumps(message).encode()], list(passed))
-
-
-def _no_limit() -> None:
-    """Admits a container whose memory nobody looks at."""

@@ -65,6 +65,23 @@ def enter(*, network: bool) -> None:
         _write("self/gid_map", f"0 {gid} 1")
 
 
+def network() -> int:
+    """A descriptor of the network namespace that this process is in."""
+    return os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter_another_network() -> None:
+    """Puts this process into a new network namespace. Raises Refused."""
+    _unshare(NEWNET)
+
+
+def enter_network(descriptor: int) -> None:
+    """Puts this process into a network namespace that exists. Raises OSError."""
+    if _libc.setns(descriptor, NEWNET) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
 def exist(kind: str, *numbers: int) -> bool:
     """Whether user or group numbers exist in this namespace; ``kind`` is ``uid`` or ``gid``."""
     ranges = [(int(first), int(count)) for first, _, count in _ranges(kind)]
@@ -135,7 +152,7 @@ def _ranges(kind: str) -> list[list[str]]:
 def _unshare(flags: int) -> None:
     if _libc.unshare(flags) != 0:
         error = os.strerror(ctypes.get_errno())
-        raise Refused(f"the kernel refuses a user namespace here: {error}")
+        raise Refused(f"the kernel refuses a namespace here: {error}")
 
 
 def _write(path: str, text: str) -> None:
