@@ -12,9 +12,10 @@ from .. import unrecorded
 from ..network.addresses import NotARange, parse
 from ..network.firewall import ANYWHERE, LOWEST_PRIORITY, NUMBERS
 from ..network.vpc import FIREWALLS
-from .compute_http import ComputeError, bad_value, required
-from .compute_kinds import Kind, Place, check_name, stored_in
-from .compute_networks import network_named
+from .compute_http import Asked, ComputeError, Row, bad_value, required
+from .compute_kinds import Kind, stored_in
+from .compute_naming import Place, check_name
+from .compute_networks import NETWORKS_KIND, network_named
 
 Document = dict[str, Any]
 
@@ -121,4 +122,17 @@ KIND = Kind(
     make=_make, put=stored_in(FIREWALLS),
 )  # fmt: skip
 
-ROWS = KIND.rows("insert", "patch", "update", "delete")
+
+async def _effective(asked: Asked, project: str, name: str) -> Document:
+    """The firewall rules of a network; there are no firewall policies here."""
+    place = Place.of(asked, project)
+    network = NETWORKS_KIND.find(place, name)
+    place.require("compute.networks.getEffectiveFirewalls", network["name"])
+    rows = place.cloud.vpc.firewalls(place.project, name)
+    return {"firewalls": [KIND.show(place.cloud, each) for each in rows]}
+
+
+ROWS = [
+    *KIND.rows("insert", "patch", "update", "delete"),
+    Row("GET", "projects/{project}/global/networks/{name}/getEffectiveFirewalls", _effective),
+]

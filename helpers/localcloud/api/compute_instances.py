@@ -16,7 +16,8 @@ from ..cloud import Cloud
 from ..errors import unimplemented
 from ..network.vpc import ADDRESSES, INSTANCES, NETWORKS, OUTSIDE, SUBNETWORKS
 from .compute_http import ComputeError, bad_value, not_found
-from .compute_kinds import Kind, Place, check_name, fingerprint
+from .compute_kinds import Kind
+from .compute_naming import Place, check_name, fingerprint
 from .compute_networks import NETWORK, SUBNETWORK
 from .compute_routers import take, users
 from .compute_shapes import Shape

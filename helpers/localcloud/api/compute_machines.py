@@ -16,7 +16,7 @@ from ..network.vpc import INSTANCES
 from . import compute_operations
 from .compute_http import Asked, ComputeError, Row, bad_value, not_found, required
 from .compute_instances import KIND, METADATA, TAGS, leave_outside, metadata_items, take_outside
-from .compute_kinds import Place, check_name, fingerprint
+from .compute_naming import Place, check_name, fingerprint
 from .compute_operations import moment
 from .compute_shapes import Shape, check
 

@@ -19,7 +19,8 @@ from ..network.addresses import AUTO_RANGE, NotARange
 from ..network.vpc import NETWORKS, ROUTES, SUBNETWORKS
 from . import compute_operations
 from .compute_http import Asked, ComputeError, Row, bad_value, in_use, not_found, required
-from .compute_kinds import Kind, Place, fingerprint, stored_in
+from .compute_kinds import Kind, stored_in
+from .compute_naming import Place, fingerprint
 
 Document = dict[str, Any]
 
@@ -114,17 +115,6 @@ def _more_of_network(cloud: Cloud, network: Document) -> Document:
     numbered = network["name"].replace(f"/networks/{short}", f"/networks/{network['id']}")
     link = f"https://www.googleapis.com/compute/v1/{numbered}"
     return ({"subnetworks": own} if own else {}) | {"selfLinkWithId": link}
-
-
-async def _effective(asked: Asked, project: str, name: str) -> Document:
-    """The firewall rules of a network; there are no firewall policies here."""
-    place = Place.of(asked, project)
-    network = NETWORKS_KIND.find(place, name)
-    place.require("compute.networks.getEffectiveFirewalls", network["name"])
-    from .compute_firewalls import KIND
-
-    rows = place.cloud.vpc.firewalls(place.project, name)
-    return {"firewalls": [KIND.show(place.cloud, each) for each in rows]}
 
 
 async def _to_custom(asked: Asked, project: str, name: str) -> Document:
@@ -308,7 +298,6 @@ _ONE_SUBNETWORK = "projects/{project}/regions/{region}/subnetworks/{name}"
 
 ROWS = [
     *NETWORKS_KIND.rows("insert", "patch", "delete"),
-    Row("GET", f"{_ONE_NETWORK}/getEffectiveFirewalls", _effective),
     Row("POST", f"{_ONE_NETWORK}/switchToCustomMode", _to_custom),
     *SUBNETWORKS_KIND.rows("insert", "patch", "delete", "aggregatedList"),
     Row("POST", f"{_ONE_SUBNETWORK}/expandIpCidrRange", _expand),

@@ -11,17 +11,17 @@ import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Container
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError
+from ..names import REGION_CODES
+from ..network.places import ZONES
 from ..network.starting import compute_time
 from . import compute_lists
 from .compute_http import Asked, ComputeError, Row, not_found
-
-if TYPE_CHECKING:
-    from .compute_kinds import Place
+from .compute_naming import URL, Place, shown
 
 Document = dict[str, Any]
 Then = Callable[[], Awaitable[None]]
@@ -129,14 +129,10 @@ def end_interrupted(cloud: Cloud, resumed: Container[str]) -> None:
 
 def show(document: Document) -> Document:
     """An operation as Google shows it."""
-    from .compute_kinds import shown
-
     return shown("compute#operation", document)
 
 
 def _place(asked: Asked, project: str, where: dict[str, str], verb: str) -> Place:
-    from .compute_kinds import Place
-
     place = Place.of(asked, project, **where)
     kind = {"global": "global", "regions": "region", "zones": "zone"}
     place.require(f"compute.{kind[place.scope.partition('/')[0]]}Operations.{verb}")
@@ -169,12 +165,22 @@ async def wait(asked: Asked, project: str, name: str, **where: str) -> Document:
 
 async def list_all(asked: Asked, project: str, **where: str) -> Document:
     """The operations of a place."""
-    from .compute_kinds import URL
-
     place = _place(asked, project, where, "list")
     prefix = place.named("operations")
     found = [show(each) for _, each in place.cloud.store.list(KIND, prefix)]
     return compute_lists.answer(asked, "compute#operationList", prefix.rstrip("/"), URL, found)
+
+
+async def aggregated(asked: Asked, project: str) -> Document:
+    """The operations of all places of a project."""
+    place = _place(asked, project, {}, "list")
+    rows = place.cloud.store.list(KIND, f"projects/{place.project}/")
+    scopes = ["global", *(f"regions/{each}" for each in sorted(REGION_CODES))]
+    scopes += [f"zones/{each}" for each in sorted(ZONES)]
+    return compute_lists.aggregated(
+        asked, "operation", "operations", place.project, URL, [show(each) for _, each in rows],
+        scopes,
+    )  # fmt: skip
 
 
 async def delete(asked: Asked, project: str, name: str, **where: str) -> Document:
@@ -185,12 +191,15 @@ async def delete(asked: Asked, project: str, name: str, **where: str) -> Documen
 
 
 ROWS = [
-    Row(verb, f"projects/{{project}}/{scope}/operations{end}", answer)
-    for scope in ("global", "regions/{region}", "zones/{zone}")
-    for verb, end, answer in (
-        ("GET", "", list_all),
-        ("GET", "/{name}", get),
-        ("POST", "/{name}/wait", wait),
-        ("DELETE", "/{name}", delete),
-    )
+    Row("GET", "projects/{project}/aggregated/operations", aggregated),
+    *(
+        Row(verb, f"projects/{{project}}/{scope}/operations{end}", answer)
+        for scope in ("global", "regions/{region}", "zones/{zone}")
+        for verb, end, answer in (
+            ("GET", "", list_all),
+            ("GET", "/{name}", get),
+            ("POST", "/{name}/wait", wait),
+            ("DELETE", "/{name}", delete),
+        )
+    ),
 ]

@@ -8,7 +8,7 @@ from ..names import REGION_CODES
 from ..network.places import ZONES
 from . import compute_lists
 from .compute_http import Asked, Row, not_found
-from .compute_kinds import URL, Place, shown
+from .compute_naming import URL, Place, shown
 
 Document = dict[str, Any]
 

@@ -12,7 +12,8 @@ from .. import unrecorded
 from ..cloud import Cloud
 from ..network.vpc import ADDRESSES, INSTANCES, OUTSIDE, ROUTERS, SUBNETWORKS, NoAddress
 from .compute_http import Asked, ComputeError, Row, bad_value, in_use, not_found, required
-from .compute_kinds import Kind, Place, check_name, stored_in
+from .compute_kinds import Kind, stored_in
+from .compute_naming import Place, check_name
 from .compute_networks import SUBNETWORK, network_named
 from .compute_shapes import Shape, without_nothing
 

@@ -18,7 +18,8 @@ from ..network.addresses import NotARange
 from ..network.vpc import GATEWAYS, INSTANCES, ROUTES, SUBNETWORKS, TUNNELS
 from . import compute_lists
 from .compute_http import Asked, ComputeError, Row, bad_value, in_use, not_found, required
-from .compute_kinds import URL, Kind, Place, check_name, stored_in
+from .compute_kinds import Kind, stored_in
+from .compute_naming import URL, Place, check_name
 from .compute_networks import network_named
 
 Document = dict[str, Any]

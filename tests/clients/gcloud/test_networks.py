@@ -62,6 +62,8 @@ def test_firewall_rules(gcloud: Gcloud) -> None:
     kinds = ("icmp", "internal", "rdp", "ssh")
     assert sorted(names) == [*(f"default-allow-{kind}" for kind in kinds), "web"]
     gcloud.ok(*rules, "delete", "web", "default-allow-rdp")
+    kinds_done = [each["operationType"] for each in gcloud.json("compute", "operations", "list")]
+    assert sorted(kinds_done) == ["delete", "delete", "insert", "patch"]
     assert len(gcloud.json(*rules, "list")) == 3
 
 
