@@ -17,6 +17,8 @@ from .engine import CannotStart, Command, Container, ContainerSpec
 from .errors import GoogleError, unimplemented
 from .gateway.authority import write_private
 from .identity.metadata import Facts
+from .network.paths import Station
+from .network.vpc import INSTANCES
 from .surroundings import Around
 from .uplinks import Uplinks
 
@@ -57,9 +59,9 @@ class MachineRoom:
             raise unimplemented(unrecorded.vpc_engine())
         image = await cloud.in_worker(cloud.base.image)
         rootfs = await cloud.in_worker(cloud.layers.rootfs, image)
-        station = self._uplinks.paths.station(instance)
-        uplink = self._uplinks.make(lambda: station, station.host.address)
-        around = self._around.basic(self._facts(instance, station.host.account))
+        host = self._uplinks.paths.station(instance).host
+        uplink = self._uplinks.make(lambda: self._station(instance["name"]), host.address)
+        around = self._around.basic(self._facts(instance, host.account))
         env = dict(pair.split("=", 1) for pair in image.run["Env"])
         port = SerialPort(cloud, instance["name"])
         script = self._script(instance)
@@ -81,6 +83,7 @@ class MachineRoom:
             container = await cloud.engine.start(spec)
         except (CannotStart, OSError, RuntimeError) as error:
             raise GoogleError("INTERNAL", unrecorded.cannot_run(str(error))) from error
+        container.exited.add_done_callback(lambda _: port.flush())
         self._plug_in(instance["name"], container)
 
     async def stop(self, instance: Document) -> None:
@@ -88,6 +91,11 @@ class MachineRoom:
         container = self._uplinks.containers.get(instance["name"])
         if container is not None:
             await container.stop(1)
+
+    def _station(self, name: str) -> Station | None:
+        """Where a machine is now: its tags may be others than when it booted."""
+        instance = self._cloud.store.get(INSTANCES, name)
+        return self._uplinks.paths.station(instance) if instance else None
 
     def _plug_in(self, name: str, container: Container) -> None:
         containers = self._uplinks.containers
@@ -143,12 +151,14 @@ class SerialPort:
     def write(self, line: bytes) -> None:
         """Adds one line, without its newline."""
         if not self._lines:
-            asyncio.get_running_loop().call_later(WRITTEN_EVERY, self._keep)
+            asyncio.get_running_loop().call_later(WRITTEN_EVERY, self.flush)
         self._lines.append(f"{line.decode(errors='replace')}\n")
 
-    def _keep(self) -> None:
-        lines, self._lines = self._lines, []
-        self._cloud.vpc.write_serial(self._name, "".join(lines))
+    def flush(self) -> None:
+        """Keeps what was gathered."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._cloud.vpc.write_serial(self._name, "".join(lines))
 
 
 def _start(script: Path | None) -> tuple[str, ...]:

@@ -311,6 +311,22 @@ WRONG: list[tuple[Any, str, str]] = [
      "metadata.annotations[run.googleapis.com/custom-audiences]", "'[1]' is not a value"),
     (about(annotations={"run.googleapis.com/launch-stage": "SOON"}),
      "metadata.annotations[run.googleapis.com/launch-stage]", "'SOON' is not a value"),
+    (of_template(annotations={"run.googleapis.com/vpc-access-egress": "all-traffic"}),
+     "spec.template.metadata.annotations[run.googleapis.com/vpc-access-egress]",
+     "The run.googleapis.com/vpc-access-egress annotation cannot be set without also setting the"
+     " run.googleapis.com/vpc-access-connector annotation or the"
+     " run.googleapis.com/network-interfaces annotation."),
+    (of_template(annotations={"run.googleapis.com/vpc-access-egress": "some"}),
+     "spec.template.metadata.annotations[run.googleapis.com/vpc-access-egress]", "not a value"),
+    (of_template(annotations={"run.googleapis.com/vpc-access-connector": "c",
+                              "run.googleapis.com/network-interfaces": '[{"network":"default"}]'}),
+     "spec.template.metadata.annotations[run.googleapis.com/vpc-access-connector]",
+     "one and only one of connector and network_interfaces must be set."),
+    (of_template(annotations={"run.googleapis.com/network-interfaces": '[{"network":7}]'}),
+     "spec.template.metadata.annotations[run.googleapis.com/network-interfaces][0].network",
+     "must be a name or"),
+    (about(annotations={"run.googleapis.com/ingress": "some"}),
+     "metadata.annotations[run.googleapis.com/ingress]", "'some' is not a value"),
     (about(labels={"team": None}), "service.metadata.labels[team]", "(TYPE_STRING), null"),
     (manifest() | {"spec": {"template": {"spec": {"containers": [None]}}}},
      f"service.{SPEC}.containers[0]", "google.cloud.run.v1.Container), null"),
@@ -350,13 +366,10 @@ NOT_SERVED: list[tuple[Any, str]] = [
     (manifest(resources={"limits": {"nvidia.com/gpu": "1"}}), "GPUs"),
     (manifest(env=[{"name": "S", "valueFrom": {"secretKeyRef": {"name": "s", "key": "1"}}}]),
      "EnvVar.valueSource (Secret Manager)"),
-    (of_template(annotations={"run.googleapis.com/vpc-access-connector": "c"}),
-     "RevisionTemplate.vpcAccess"),
     (of_template(annotations={"run.googleapis.com/cloudsql-instances": "p:r:i"}),
      "the annotation run.googleapis.com/cloudsql-instances"),
     (of_template(annotations={"run.googleapis.com/sessionAffinity": "true"}),
      "RevisionTemplate.sessionAffinity"),
-    (about(annotations={"run.googleapis.com/ingress": "internal"}), "Service.ingress"),
 ]  # fmt: skip
 
 

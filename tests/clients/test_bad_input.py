@@ -75,6 +75,22 @@ WRONG: list[tuple[Any, str, str]] = [
      "service.template.max_instance_request_concurrency", "between 0 and 1000"),
     (in_template(scaling={"minInstanceCount": 3, "maxInstanceCount": 2}),
      "service.template.scaling.max_instance_count", "min_instance_count"),
+    (in_template(vpcAccess={"egress": "ALL_TRAFFIC"}), "service.template.vpc_access.egress",
+     "one and only one of connector and network_interfaces must be set."),
+    (in_template(vpcAccess={"connector": "c", "networkInterfaces": [{"network": "default"}]}),
+     "service.template.vpc_access.connector",
+     "one and only one of connector and network_interfaces must be set."),
+    (in_template(vpcAccess={"connector": "a/b"}), "service.template.vpc_access.connector",
+     "projects/*/locations/*/connectors/*"),
+    (in_template(vpcAccess={"networkInterfaces": [{}]}),
+     "service.template.vpc_access.network_interfaces[0]", "network and subnetwork"),
+    (in_template(vpcAccess={"networkInterfaces": [{"network": "a"}, {"network": "b"}]}),
+     "service.template.vpc_access.network_interfaces", "exactly one"),
+    (in_template(vpcAccess={"networkInterfaces": [{"network": "a", "tags": ["No tag"]}]}),
+     "service.template.vpc_access.network_interfaces[0].tags", "network tags"),
+    (in_template(vpcAccess={"networkInterfaces": [{"network": "a/b"}]}),
+     "service.template.vpc_access.network_interfaces[0].network", "must be a name or"),
+    (in_template() | {"ingress": 7}, "service.ingress", "INGRESS_TRAFFIC_INTERNAL_ONLY"),
     (in_template(revision="other-1"), "service.template.revision", "prefixed by"),
     (in_template() | {"traffic": [HALF]}, "service.traffic", "should be 100"),
     (in_template() | {"traffic": [NO_REVISION]}, "service.traffic[0].revision",
@@ -107,7 +123,6 @@ def test_a_name_that_no_service_can_have(cloud: LocalCloud, project: str, servic
 
 
 NOT_SERVED = [
-    (in_template(vpcAccess={"connector": "c"}), "RevisionTemplate.vpcAccess"),
     (in_template(volumes=[{"name": "v", "emptyDir": {}}]), "RevisionTemplate.volumes"),
     (in_template(volumes=[{"name": "v", "gcs": {"bucket": "b"}}]), "RevisionTemplate.volumes"),
     (in_template(sessionAffinity=True), "RevisionTemplate.sessionAffinity"),
@@ -123,7 +138,6 @@ NOT_SERVED = [
      "EnvVar.valueSource (Secret Manager)"),
     (container(startupProbe={"tcpSocket": {"port": 9000}}), "another port"),
     (in_template() | {"iapEnabled": True}, "Service.iapEnabled"),
-    (in_template() | {"ingress": "INGRESS_TRAFFIC_INTERNAL_ONLY"}, "Service.ingress"),
 ]  # fmt: skip
 
 

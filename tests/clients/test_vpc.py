@@ -389,3 +389,16 @@ def test_a_way_into_a_network_that_cannot_be(image: str) -> None:
         Fetcher(image, through("none"))
     with pytest.raises(GoogleAPICallError, match="subnetworks/none does not exist"):
         Fetcher(image, direct("none"))
+
+
+def test_an_app_without_egress_meets_nobody(image: str) -> None:
+    """Not a machine in the VPC, not another project's, not Google's private addresses."""
+    private, external = networks.listening_machine(PROJECT, "private-5", external=True)
+    fetcher = Fetcher(image)
+    for address in (private, "199.36.153.8", "169.254.8.1", "1.1.1.1"):
+        port = 8080 if address != "169.254.8.1" else 22
+        found = fetcher.fetch(f"http://{address}:{port}/")
+        assert found in (UNREACHABLE, [0, "Connection refused"]), address
+    # The default network lets nobody in from the internet but to SSH.
+    assert fetcher.fetch(f"http://{external}:8080/") == LOST
+    assert fetcher.fetch("http://www.example.com/")[0] == 0
