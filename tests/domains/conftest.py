@@ -40,13 +40,13 @@ WAITING = (
 _numbers = count(1)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """The cloud of this folder's tests."""
+    """The cloud of a module's tests."""
     yield from entered(Home(tmp_path_factory.mktemp("cloud")))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def session(cloud: LocalCloud) -> AuthorizedSession:
     """What calls the APIs: the application default credentials, for all that is done here."""
     credentials, _ = google.auth.default(scopes=SCOPES)
@@ -179,7 +179,7 @@ def services() -> run_v2.ServicesClient:
     return run_v2.ServicesClient(transport="rest")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def hello(cloud: LocalCloud) -> str:
     """A service in Tokyo that says hello."""
     deploy("hello")
