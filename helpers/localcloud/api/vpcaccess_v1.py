@@ -89,7 +89,10 @@ async def list_connectors(call: Call, request: Any) -> Message:
 
 
 async def delete_connector(call: Call, request: Any) -> Message:
-    """DeleteConnector: also one that is in use, and one that never became ready."""
+    """DeleteConnector: also one that never became ready, and one that a revision names.
+
+    That Google refuses the latter was not found; that it doesn't is inferred.
+    """
     connector = _existing(call, request.name)
     vpcaccess_connectors.require_still(connector)
     return operations.message(vpcaccess_connectors.begin(call.cloud, connector, "DeleteConnector"))
