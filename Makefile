@@ -42,10 +42,15 @@ lint: venv
 
 # Debian packages that only some tests and figures need. nginx is not to serve anything by itself.
 setup-ci:
-	@command -v curl >/dev/null && command -v skopeo >/dev/null && command -v busybox >/dev/null || { \
+	@command -v curl >/dev/null && command -v skopeo >/dev/null && command -v busybox >/dev/null \
+		&& command -v dig >/dev/null || { \
 		$(SUDO) apt-get update -q && \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -qy --no-install-recommends busybox-static curl skopeo; }
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+			bind9-dnsutils busybox-static curl skopeo; }
+	@command -v chromium >/dev/null && command -v certutil >/dev/null || { \
+		$(SUDO) apt-get update -q && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+			chromium libnss3-tools; }
 	@[ -x /usr/sbin/nginx ] || { \
 		$(SUDO) apt-get update -q && \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive \

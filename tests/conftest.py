@@ -44,7 +44,11 @@ class LocalCloud:
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """The cloud of this test process."""
-    home = Home(tmp_path_factory.mktemp("cloud"))
+    yield from entered(Home(tmp_path_factory.mktemp("cloud")))
+
+
+def entered(home: Home) -> Iterator[LocalCloud]:
+    """A home's cloud, which this process is inside of until the iterator ends."""
     connection = control.connect(home, start=True, hold=True)
     before = dict(os.environ)
     for name, value in environment(home).items():

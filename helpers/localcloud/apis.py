@@ -9,9 +9,12 @@ from .api import (
     iamcredentials_v1,
     logging_v2,
     oauth2,
+    public_dns,
     run_v1,
+    run_v1_domains,
     run_v2,
     serviceusage_v1,
+    siteverification_v1,
     storage_v1,
     storage_xml,
     unasked,
@@ -22,6 +25,7 @@ APIS = tuple(
     for module in (
         run_v2,
         run_v1,
+        run_v1_domains,
         cloudbuild_v1,
         artifactregistry_v1,
         storage_v1,
@@ -30,9 +34,11 @@ APIS = tuple(
         iamcredentials_v1,
         logging_v2,
         oauth2,
+        public_dns,
         cloudresourcemanager,
         dns_v1,
         serviceusage_v1,
+        siteverification_v1,
         unasked,
     )
 )

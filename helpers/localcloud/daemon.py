@@ -19,7 +19,7 @@ from typing import Any
 
 import grpc.aio
 
-from .api import builds, operations, run_services, storage_uploads
+from .api import builds, operations, run_domains, run_services, storage_uploads
 from .api.rest import Rest
 from .api.rpc import Rpc
 from .apis import APIS
@@ -92,6 +92,7 @@ class Daemon:
         self.cloud.blobs.remove_leftovers()
         resumed = await run_services.load(self.cloud)
         operations.end_interrupted(self.cloud, resumed)
+        run_domains.load(self.cloud)
         control = self.home.control
         with contextlib.suppress(FileNotFoundError):
             control.unlink()

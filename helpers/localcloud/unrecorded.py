@@ -542,6 +542,41 @@ def traffic_target() -> str:
     return "must have a revisionName or latestRevision true, and not both."
 
 
+def domain_name() -> str:
+    """A domain that is no domain name, or a name with a wildcard."""
+    return "must be a domain name in lower case, such as www.example.com, without a wildcard."
+
+
+def domain_length(most: int) -> str:
+    """A domain mapping whose name is too long for a certificate."""
+    return f"must be {most} characters or less."
+
+
+def not_owner(domain: str) -> str:
+    """A verified site of somebody else, or of nobody."""
+    return f"You are not an owner of '{domain}'."
+
+
+def owner_stays() -> str:
+    """An update of a site's owners that would leave the caller out."""
+    return "must contain the caller; to give up ownership, delete the resource."
+
+
+def no_application(project: str) -> str:
+    """A project without an application of App Engine."""
+    return f"There is no App Engine application in project '{project}'."
+
+
+def route_missing(route: str) -> str:
+    """A domain mapping to a service that does not exist."""
+    return f"Service '{route}' does not exist in this region."
+
+
+def mapped_elsewhere(domain: str) -> str:
+    """A domain mapping for a domain that another project or region has mapped."""
+    return f"'{domain}' is already mapped in another region or project."
+
+
 def public_zone_network() -> str:
     """A managed zone of Cloud DNS that is public and yet for some networks only."""
     return "A public managed zone cannot have networks."
@@ -560,3 +595,18 @@ def dns_quota(limit: str) -> str:
 def dns_type_alone() -> str:
     """Listing record sets of a type, of no name: the reference says that it takes both."""
     return "The parameter 'type' needs the parameter 'name'."
+
+
+def doh_name() -> str:
+    """A question to Google Public DNS over HTTPS without a name, or with something else."""
+    return "The parameter 'name' must be a DNS name."
+
+
+def doh_type() -> str:
+    """A question to Google Public DNS over HTTPS for a type that does not exist."""
+    return "The parameter 'type' must be a number or the name of a DNS record type."
+
+
+def doh_elsewhere() -> str:
+    """The comment of Google Public DNS over HTTPS on a name in no managed zone."""
+    return "The local cloud knows the names in Cloud DNS' managed zones only."

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from helpers.localcloud.api import run_v1
+from helpers.localcloud.api import run_v1, run_v1_domains, siteverification_v1
 from helpers.localcloud.api.run_v1_annotations import KEPT, ON_REVISION, ON_SERVICE
 from helpers.localcloud.api.run_v1_schema import ANYTHING, FLAG, MAP, MESSAGES, NUMBER, TEXT
 
@@ -20,8 +20,12 @@ LATER = {"run.googleapis.com/client-version", "run.googleapis.com/iap-enabled"}
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
+    return discovered("run.v1")
+
+
+def discovered(api: str) -> dict[str, Any]:
     package = pytest.importorskip("googleapiclient", reason="google-api-python-client is missing")
-    path = files(package) / "discovery_cache" / "documents" / "run.v1.json"
+    path = files(package) / "discovery_cache" / "documents" / f"{api}.json"
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
@@ -32,9 +36,19 @@ def test_every_route_is_a_method_of_google(document: dict[str, Any]) -> None:
         (method["httpMethod"], re.sub(r"\{[^}]*\}", "{}", method.get("flatPath", method["path"])))
         for method in every_method(document)
     }
-    for route in run_v1.API.routes:
+    for route in [*run_v1.API.routes, *run_v1_domains.API.routes]:
         path = re.sub(r"\{name=([^}]*)\}", lambda m: m[1].replace("*", "{}"), route.path[1:])
         assert (route.verb, re.sub(r"\{[^}]*\}", "{}", path)) in known, route.path
+
+
+def test_every_route_of_site_verification_is_a_method_of_google() -> None:
+    document = discovered("siteVerification.v1")
+    known = {
+        (method["httpMethod"], f"/{document['servicePath']}{method['path']}")
+        for method in every_method(document)
+    }
+    routes = siteverification_v1.API.routes
+    assert {(route.verb, route.path.replace("{ident}", "{id}")) for route in routes} == known
 
 
 def every_method(resource: dict[str, Any]) -> list[dict[str, Any]]:

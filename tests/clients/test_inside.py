@@ -92,6 +92,14 @@ def claims():
     return id_token.verify_oauth2_token(token, google_request, "https://example.com")
 
 
+@app.get("/address")
+def address():
+    try:
+        return {"address": socket.gethostbyname(request.args["name"])}
+    except OSError as error:
+        return {"error": error.strerror}
+
+
 @app.get("/connect")
 def connect():
     try:
@@ -240,6 +248,19 @@ def test_an_app_reaches_google_and_nothing_else(front: str, cloud: LocalCloud) -
     assert get(front, "connect", host="127.0.0.1", port=proxy)["why"] == "Connection refused"
     unknown = {"connected": False, "why": "Temporary failure in name resolution"}
     assert get(front, "connect", host="www.example.com", port=443) == unknown
+
+
+def test_an_app_finds_the_names_of_cloud_dns(front: str) -> None:
+    """A service that its team calls by a name of their own could not be called otherwise."""
+    zones = f"https://dns.googleapis.com/dns/v1/projects/{PROJECT}/managedZones"
+    headers = {"Authorization": f"Bearer {access_token()}"}
+    zone = {"name": "inside", "dnsName": "inside.example.", "description": ""}
+    record = {"name": "db.inside.example.", "type": "A", "ttl": 5, "rrdatas": ["192.0.2.7"]}
+    assert "error" in get(front, "address", name="db.inside.example")
+    for url, body in ((zones, zone), (f"{zones}/inside/rrsets", record)):
+        requests.post(url, json=body, headers=headers, timeout=30).raise_for_status()
+    assert get(front, "address", name="db.inside.example") == {"address": "192.0.2.7"}
+    assert "error" in get(front, "address", name="no.inside.example")
 
 
 def test_an_app_that_is_not_root(image: str, asker: str) -> None:

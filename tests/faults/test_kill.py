@@ -36,6 +36,7 @@ SPAN = 1.5
 
 BUILDS = "https://cloudbuild.googleapis.com/v1"
 STORAGE = "https://storage.googleapis.com"
+DNS = "https://dns.googleapis.com/dns/v1/projects/hands-on/managedZones"
 IMAGE = "gcr.io/hands-on/two-workers"
 TRAFFIC = f"{RUN}/{PARENT}/services/moving"
 DOCKERFILE = """FROM python:3.12-slim
@@ -243,9 +244,31 @@ def moving(shop: Shop, client: Client, name: str) -> None:
     assert client.get(made["uri"], timeout=60).text == "here"
 
 
+def naming(shop: Shop, client: Client, name: str) -> None:
+    zone = f"{DNS}/killed"
+    if client.get(zone, timeout=60).status_code == 404:
+        body = {"name": "killed", "dnsName": "killed.example.", "description": ""}
+        client.call("POST", DNS, json=body)
+    domain = f"{name}.killed.example."
+    both = [
+        {"name": domain, "type": kind, "ttl": 300, "rrdatas": [data]}
+        for kind, data in (("A", "192.0.2.1"), ("TXT", f'"{name}"'))
+    ]
+    expected: Expectation = {
+        "url": f"{zone}/rrsets?name={domain}",
+        "any": [{"rrsets": []}, {"rrsets": both}],
+    }
+    shop.expected.append(expected)
+    change = client.call("POST", f"{zone}/changes", json={"additions": both})
+    expected["any"] = [{"rrsets": both}]
+    done = {"additions": both, "status": "done"}
+    shop.expected.append({"url": f"{zone}/changes/{change['id']}", "any": [done]})
+
+
 WORK: dict[str, Callable[[Shop, Client, str], None]] = {
     "build": building,
     "deploy": deploying,
+    "name": naming,
     "push": pushing,
     "traffic": moving,
 }

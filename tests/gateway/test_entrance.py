@@ -70,7 +70,7 @@ def test_the_name_in_tls_decides(tmp_path: Path, host: str) -> None:
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("host", ["www.example.com", None])
+@pytest.mark.parametrize("host", ["www.example.com", Hosts.PENDING, Hosts.ELSEWHERE, None])
 def test_others_are_refused(tmp_path: Path, host: str | None) -> None:
     """No way leads through this cloud to the reader's network."""
 

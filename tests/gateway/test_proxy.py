@@ -19,7 +19,12 @@ SECRET = "correct-horse"
 
 
 class Hosts:
-    """Answers for one host over HTTP/1.1 and echoes for HTTP/2."""
+    """Answers for one host over HTTP/1.1 and echoes for HTTP/2, and knows two mapped domains.
+
+    One waits for its certificate; the records of the other lead elsewhere.
+    """
+
+    PENDING, ELSEWHERE = "pending.example.com", "elsewhere.example.com"
 
     def __init__(self, grpc: str | None = None) -> None:
         self.grpc = grpc
@@ -31,7 +36,13 @@ class Hosts:
         self.server = web.Server(answer)
 
     def serves(self, host: str) -> bool:
-        return host == "run.googleapis.com"
+        return host in ("run.googleapis.com", self.PENDING, self.ELSEWHERE)
+
+    def reached(self, host: str) -> bool:
+        return self.serves(host) and host != self.ELSEWHERE
+
+    def certified(self, host: str) -> bool:
+        return host != self.PENDING
 
     def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
         return self.server()
@@ -239,6 +250,40 @@ def test_other_hosts_are_tunnelled_untouched(tmp_path: Path) -> None:
             return got
 
     assert asyncio.run(scenario()) == b"hello"
+
+
+def test_a_mapped_domain_without_a_certificate_fails_in_tls(tmp_path: Path) -> None:
+    """It must neither be passed on to the Internet nor be shown with a certificate."""
+
+    async def scenario() -> None:
+        async with world(tmp_path) as cloud:
+            _, writer, head = await cloud.connect(f"{Hosts.PENDING}:443")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            with pytest.raises(ConnectionError):
+                await writer.start_tls(cloud.trust(), server_hostname=Hosts.PENDING)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("request_line", ["CONNECT {}:443", "GET http://{}/"])
+def test_a_mapped_domain_whose_name_leads_elsewhere_is_not_passed_on(
+    tmp_path: Path, request_line: str
+) -> None:
+    """A learner's example.com is somebody's real site outside."""
+
+    async def scenario() -> bytes:
+        async with world(tmp_path) as cloud:
+            reader, writer = await asyncio.open_connection("127.0.0.1", cloud.port)
+            line = request_line.format(Hosts.ELSEWHERE)
+            credential = f"Proxy-Authorization: {cloud.proxy.credential}"
+            writer.write(f"{line} HTTP/1.1\r\n{credential}\r\n\r\n".encode())
+            answer = await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+            return answer
+
+    answer = asyncio.run(scenario())
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert b"elsewhere.example.com is mapped, but its DNS records" in answer
 
 
 def test_an_unreachable_host_is_a_502_with_a_reason(tmp_path: Path) -> None:

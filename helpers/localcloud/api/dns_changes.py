@@ -52,6 +52,8 @@ def checked(zone: Zone, given: Document, field: str) -> Document:
         raise unimplemented("record sets of the type ALIAS")
     if kind not in records.TYPES:
         raise invalid(f"{field}.type", "" if kind is None else kind)
+    if isinstance(ttl, str) and ttl.isdecimal() and ttl.isascii():
+        ttl = int(ttl)  # google-cloud-dns sends it so, and Google's JSON takes either.
     if not isinstance(ttl, int) or isinstance(ttl, bool) or not 0 <= ttl < 2**31:
         raise invalid(f"{field}.ttl", ttl)
     data = given.get("rrdatas")

@@ -112,7 +112,7 @@ class Route:
 class Api:
     """One API: the hosts it answers on (regular expressions), its rows, who may call.
 
-    ``service`` is the gRPC package and service prefix that the rows' names belong to.
+    ``service`` is the name that its callers' credentials are checked for, if not the first host.
     """
 
     name: str
@@ -120,6 +120,7 @@ class Api:
     methods: Sequence[Method] = field(default=())
     routes: Sequence[Route] = field(default=())
     anonymous: bool = False
+    service: str = ""
 
     def answers(self, host: str) -> bool:
         """Whether requests to this host are for this API."""

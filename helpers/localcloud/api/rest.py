@@ -87,7 +87,8 @@ class Rest:
         header = request.headers.get("Authorization", "")
         if api.anonymous and not header:
             return None
-        return self._cloud.tokens.caller(header, service=api.hosts[0].replace("\\", ""))
+        service = api.service or api.hosts[0].replace("\\", "")
+        return self._cloud.tokens.caller(header, service=service)
 
 
 def _table(api: Api) -> list[_Row]:

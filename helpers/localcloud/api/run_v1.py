@@ -30,7 +30,7 @@ from .methods import Api, Call, Route
 from .rest import json_response
 from .run_revisions import REVISIONS
 from .run_services import SERVICES, Name
-from .run_v1_checks import V1Check, check_query, dry_run, service_body
+from .run_v1_checks import V1Check, body_of, check_query, dry_run
 from .run_v1_status import check_version
 
 Document = dict[str, Any]
@@ -93,7 +93,7 @@ async def create_service(
     """Makes a service; the answer comes before it is ready."""
     check_query(request, "dryRun")
     place, check, cloud = Place.of(call, project, location), V1Check(), call.cloud
-    service = await service_body(request)
+    service = await body_of(request, "Service", "service")
     check.same_resource(service, cloud.accounts.project(place.project), "")
     short = service.get("metadata", {}).get("name", "")
     place.require("run.services.create", f"services/{short}")
@@ -122,7 +122,7 @@ async def replace_service(
     check_query(request, "dryRun")
     place, check, cloud = Place.of(call, project, location), V1Check(), call.cloud
     place.require("run.services.update", f"services/{name}")
-    service = await service_body(request)
+    service = await body_of(request, "Service", "service")
     check.same_resource(service, cloud.accounts.project(place.project), name)
     full_name = place.service(name)
     current = _existing(place, name)

@@ -32,10 +32,15 @@ PLACES = {
 
 
 class V1Check(Check):
-    """Checks a service of version 1 once it has become one of version 2."""
+    """Checks a service of version 1 once it has become one of version 2.
 
-    def __init__(self) -> None:
-        super().__init__("Service")
+    ``kind`` and ``api_version`` are what a resource that is sent must call itself.
+    """
+
+    def __init__(self, kind: str = "Service", api_version: str = API_VERSION) -> None:
+        super().__init__(kind)
+        self._kind = kind
+        self._api_version = api_version
 
     def refuse(self, field: str, description: str) -> GoogleError:
         """The refusal of a field; the text around it is that of a live refusal of 2025."""
@@ -49,14 +54,14 @@ class V1Check(Check):
         """Version 1 takes Google's own labels and annotations."""
 
     def same_resource(self, service: Document, project: dict[str, str], name: str) -> None:
-        """Raises GoogleError unless a service says what the address of the request says.
+        """Raises GoogleError unless a resource says what the address of the request says.
 
-        ``name`` is "" for a creation, which takes the name from the service.
+        ``name`` is "" for a creation, which takes the name from the resource.
         """
-        if service.get("apiVersion") != API_VERSION:
-            raise self.refuse("apiVersion", unrecorded.kind(API_VERSION))
-        if service.get("kind") != "Service":
-            raise self.refuse("kind", unrecorded.kind("Service"))
+        if service.get("apiVersion") != self._api_version:
+            raise self.refuse("apiVersion", unrecorded.kind(self._api_version))
+        if service.get("kind") != self._kind:
+            raise self.refuse("kind", unrecorded.kind(self._kind))
         about = service.get("metadata", {})
         known = (project["projectId"], str(project["projectNumber"]))
         if about.get("namespace") and about["namespace"] not in known:
@@ -65,11 +70,11 @@ class V1Check(Check):
             raise self.refuse("metadata.name", unrecorded.resource_name(name))
 
 
-async def service_body(request: web.BaseRequest) -> Document:
-    """The service in a request. Raises GoogleError for unknown fields and wrong types."""
-    service = await json_body(request)
-    refuse([*complaints(service, "Service", "service")])
-    plain: Document = normal(service, "Service")
+async def body_of(request: web.BaseRequest, kind: str, field: str) -> Document:
+    """The resource in a request. Raises GoogleError for unknown fields and wrong types."""
+    resource = await json_body(request)
+    refuse([*complaints(resource, kind, field)])
+    plain: Document = normal(resource, kind)
     return plain
 
 

@@ -40,6 +40,7 @@ def answer(
     prefix: str,
     named: Iterable[tuple[str, Document]],
     view: Callable[[Document], Document],
+    api_version: str = API_VERSION,
 ) -> web.Response:
     """A list of what is named, in that order, as far as the request asks for it.
 
@@ -67,7 +68,7 @@ def answer(
         items.append(item)
         last = name
     return json_response(
-        {"apiVersion": API_VERSION, "kind": f"{kind}List", "metadata": about, "items": items}
+        {"apiVersion": api_version, "kind": f"{kind}List", "metadata": about, "items": items}
     )
 
 

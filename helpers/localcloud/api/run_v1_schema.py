@@ -55,6 +55,11 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "successThreshold": NUMBER, "failureThreshold": NUMBER, "httpGet": "HTTPGetAction",
         "tcpSocket": "TCPSocketAction", "grpc": ANYTHING, "exec": ANYTHING,
     },
+    "DomainMapping": {
+        "apiVersion": TEXT, "kind": TEXT, "metadata": "ObjectMeta", "spec": "DomainMappingSpec",
+        "status": ANYTHING,
+    },
+    "DomainMappingSpec": {"routeName": TEXT, "forceOverride": FLAG, "certificateMode": TEXT},
     "HTTPGetAction": {
         "host": TEXT, "path": TEXT, "port": NUMBER, "scheme": TEXT, "httpHeaders": ANYTHING,
     },

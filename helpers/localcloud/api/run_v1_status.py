@@ -56,7 +56,12 @@ def check_version(document: Document, text: str) -> None:
 
 
 def metadata(
-    cloud: Cloud, document: Document, kind: str, labels: Document, annotations: Document
+    cloud: Cloud,
+    document: Document,
+    kind: str,
+    labels: Document,
+    annotations: Document,
+    api_version: str = API_VERSION,
 ) -> Document:
     """What every resource says about itself; ``kind`` is the plural in its address."""
     _, project, _, location, *_, short = document["name"].split("/")
@@ -64,7 +69,7 @@ def metadata(
     found: Document = {
         "name": short,
         "namespace": str(namespace),
-        "selfLink": f"/apis/{API_VERSION}/namespaces/{namespace}/{kind}/{short}",
+        "selfLink": f"/apis/{api_version}/namespaces/{namespace}/{kind}/{short}",
         "uid": document["uid"],
         "resourceVersion": resource_version(document),
         "generation": int(document["generation"]),

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from .. import unrecorded
+from ..errors import GoogleError
 from .methods import Api, Call, Route
 from .rest import json_response
 
@@ -30,8 +32,20 @@ def _route(method: str, answer: dict[str, Any]) -> Route:
     return Route(verb, path, handler)
 
 
+async def no_application(call: Call, request: web.BaseRequest, app: str) -> web.Response:
+    """apps.authorizedDomains.list: no project here has an application of App Engine.
+
+    ``gcloud domains list-user-verified`` asks App Engine first, and Cloud Run when it hears this.
+    """
+    raise GoogleError("NOT_FOUND", unrecorded.no_application(app))
+
+
 API = Api(
     "unasked",
-    hosts=(r"iamcredentials\.googleapis\.com",),
-    routes=[_route(method, answer) for method, answer in ANSWERS.items()],
+    hosts=(r"iamcredentials\.googleapis\.com", r"appengine\.googleapis\.com"),
+    routes=[
+        *(_route(method, answer) for method, answer in ANSWERS.items()),
+        Route("GET", "/v1/apps/{app}/authorizedDomains", no_application),
+        Route("GET", "/v1beta/apps/{app}/authorizedDomains", no_application),
+    ],
 )

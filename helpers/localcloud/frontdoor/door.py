@@ -1,4 +1,4 @@
-"""What a ``*.run.app`` address does."""
+"""What a ``*.run.app`` address does, and a domain that is mapped to a service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from .connection import Connection
 from .far import Far
 from .invoker import Invoker
 from .journal import Journal
-from .model import Around, InstanceView, Limits, RevisionSpec, ServiceSpec, nothing_around
+from .model import (
+    Around,
+    InstanceView,
+    Limits,
+    Mapped,
+    RevisionSpec,
+    ServiceSpec,
+    nothing_around,
+)
 from .pool import Pool
 from .traffic import Served
 
@@ -47,6 +55,8 @@ class FrontDoor:
         self._logs = logs
         self._engine = engine
         self._hosts: dict[str, tuple[Served, str]] = {}
+        self._services: dict[str, Served] = {}
+        self._domains: dict[str, Mapped] = {}
         self._pools: dict[tuple[str, str], Pool] = {}
         self._leaving: set[Pool] = set()
 
@@ -68,6 +78,7 @@ class FrontDoor:
             pool.serve(spec.revisions[name], dict(spec.labels))
         served = Served(spec, pools)
         self._forget_addresses(spec.name)
+        self._services[spec.name] = served
         for host, tag in served.addresses().items():
             self._hosts[host] = (served, tag)
         self._drain(spec.name, keep=pools)
@@ -75,6 +86,7 @@ class FrontDoor:
     async def remove(self, name: str) -> None:
         """Serves a service no longer; requests that are under way finish."""
         self._forget_addresses(name)
+        self._services.pop(name, None)
         self._drain(name, keep={})
 
     def protocol(
@@ -92,6 +104,21 @@ class FrontDoor:
         for connection in list(self.connections):
             connection.close_when_idle()
 
+    def map(self, domain: str, service: str, *, certified: bool) -> None:
+        """Leads a domain of the user's to a service, which need not exist, from now on.
+
+        ``certified`` says whether there is a certificate for it.
+        """
+        self._domains[domain] = Mapped(service, certified)
+
+    def unmap(self, domain: str) -> None:
+        """Leads a domain nowhere from now on."""
+        self._domains.pop(domain, None)
+
+    def mapped(self, host: str) -> Mapped | None:
+        """What a domain of the user's leads to, if it is mapped."""
+        return self._domains.get(host)
+
     def instances(self, revision: RevisionSpec) -> tuple[InstanceView, ...]:
         """The instances of a revision that are ready."""
         pool = self._pools.get(_key(revision))
@@ -102,6 +129,9 @@ class FrontDoor:
 
     def find(self, host: str) -> tuple[Served, str] | None:
         """The service that a host leads to and the tag it names, if any."""
+        if mapped := self._domains.get(host):
+            served = self._services.get(mapped.service)
+            return (served, "") if served else None
         return self._hosts.get(host)
 
     async def close(self) -> None:
@@ -110,6 +140,7 @@ class FrontDoor:
             connection.abort()
         pools = [*self._pools.values(), *self._leaving]
         self._hosts.clear()
+        self._services.clear()
         await asyncio.gather(*(pool.close() for pool in pools))
 
     def _pool(self, revision: RevisionSpec) -> Pool:

@@ -103,7 +103,7 @@ class Exchange:
         if self._connection.scheme != "https":
             target = request.target.decode("latin-1")
             return self._answer(pages.moved(f"https://{self._host}{target}"))
-        pool = served.pick(tag, door.random) if served.reachable else None
+        pool = served.pick(tag, door.random) if served.reachable(self._host) else None
         if pool is None:
             return self._answer(pages.error(404))
         self._pool = pool

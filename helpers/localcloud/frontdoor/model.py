@@ -88,6 +88,14 @@ class ServiceSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Mapped:
+    """What a domain of the user's leads to: a service's full name, and if it has a certificate."""
+
+    service: str
+    certified: bool
+
+
 @dataclass
 class Limits:
     """What Cloud Run fixes for every service. Settable, so that a test need not wait.

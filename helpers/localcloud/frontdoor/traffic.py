@@ -22,12 +22,17 @@ class Served:
             (target.percent, pools[target.revision]) for target in spec.targets if target.percent
         ]
         self._total = sum(percent for percent, _ in self._shares)
+        self._addresses = self.addresses()
         self.audiences = frozenset(self._audiences())
 
-    @property
-    def reachable(self) -> bool:
-        """Whether its own addresses lead anywhere for a caller from outside."""
-        return self.spec.default_url and self.spec.ingress == "all"
+    def reachable(self, host: str) -> bool:
+        """Whether an address leads anywhere for a caller from outside.
+
+        A mapped domain does so also when the service's own addresses are switched off:
+        https://docs.cloud.google.com/run/docs/securing/ingress (2026-11-24).
+        """
+        own = host in self._addresses
+        return (self.spec.default_url or not own) and self.spec.ingress == "all"
 
     def addresses(self) -> dict[str, str]:
         """Every host of the service with the tag that it stands for, empty for none."""
@@ -54,6 +59,8 @@ class Served:
 
     def _audiences(self) -> list[str]:
         """What an ID token may name: every address with and without a slash, custom audiences.
+
+        A mapped domain is none of them: it has to be made a custom audience.
 
         Source: https://docs.cloud.google.com/run/docs/configuring/custom-audiences (2026-11-24)
         """

@@ -18,7 +18,7 @@ HOST = re.compile(rb"(?im)^host:[ \t]*([^\s:]+)")
 
 
 class Entrance:
-    """Serves connections to ports 443 and 80 of Google's hosts, and to no other host.
+    """Serves connections to ports 443 and 80 of Google's hosts, mapped domains among them.
 
     It asks for no credential: whoever hands a connection over knows whose it is.
     """
@@ -28,8 +28,8 @@ class Entrance:
         self._hosts = hosts
 
     def serves(self, host: str) -> bool:
-        """Whether the host is Google's, be it answered with a refusal."""
-        return self._hosts.serves(host)
+        """Whether the host is Google's or leads there, be it answered with a refusal."""
+        return self._hosts.reached(host)
 
     async def https(self, connection: socket.socket) -> None:
         """Ends TLS for the host that the client names (SNI); closes it if that is not Google's."""
@@ -38,7 +38,7 @@ class Entrance:
         def choose(name: str | None) -> bool:
             nonlocal named
             named = (name or "").lower()
-            return self._hosts.serves(named)
+            return self._hosts.reached(named) and self._hosts.certified(named)
 
         context = self._authority.context_by_name(choose)
         loop = asyncio.get_running_loop()
@@ -81,7 +81,7 @@ class _Plain(asyncio.Protocol):
             return
         found = HOST.search(self._head)
         host = found[1].decode("latin-1").lower() if found else ""
-        if self._hosts.serves(host):
+        if self._hosts.reached(host):
             give(self._transport, self._hosts.http(host, "http"), bytes(self._head))
         else:
             self._transport.close()

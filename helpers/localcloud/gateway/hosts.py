@@ -15,10 +15,11 @@ from ..api.registry_v2 import handle as registry
 from ..api.rest import Rest, json_response
 from ..cloud import Cloud, Seen
 from ..errors import GoogleError, unimplemented
+from ..network import frontend
 
 REGISTRY = re.compile(r"([a-z-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev")
 REFUSED = re.compile(
-    r"(.+\.)?googleapis\.com|(.+\.)?gcr\.io|(.+\.)?pkg\.dev|accounts\.google\.com"
+    r"(.+\.)?googleapis\.com|(.+\.)?gcr\.io|(.+\.)?pkg\.dev|accounts\.google\.com|dns\.google"
     r"|metadata(\.google\.internal)?|169\.254\.169\.254"
 )
 """Google's hosts that are never passed on: who isn't served here is refused by name."""
@@ -38,8 +39,20 @@ class CloudHosts:
         self._servers: dict[tuple[str, str], web.Server] = {}
 
     def serves(self, host: str) -> bool:
-        """Whether the host is answered here, be it with a refusal."""
-        return host.endswith(RUN_APP) or REFUSED.fullmatch(host) is not None
+        """Whether the host is answered here, be it with a refusal.
+
+        A mapped domain is never looked for elsewhere, nor is a name that leads to Google.
+        """
+        return _is_googles(host) or self._cloud.door.mapped(host) is not None or self.reached(host)
+
+    def reached(self, host: str) -> bool:
+        """Whether the host's name leads here: a mapped domain's may lead elsewhere, or nowhere."""
+        return _is_googles(host) or frontend.leads_here(self._cloud.zones, host)
+
+    def certified(self, host: str) -> bool:
+        """Whether there is a certificate for the host. A mapped domain has to wait for its own."""
+        mapped = self._cloud.door.mapped(host)
+        return _is_googles(host) or (mapped is not None and mapped.certified)
 
     def grpc_address(self, host: str) -> str | None:
         """Only Google's APIs speak gRPC."""
@@ -55,7 +68,7 @@ class CloudHosts:
 
     def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
         """A protocol for one HTTP/1.1 connection to the host, of a client that far away."""
-        if host.endswith(RUN_APP):
+        if host.endswith(RUN_APP) or not _is_googles(host):
             return self._cloud.door.protocol(host, scheme, trip)
         server = self._servers.get((host, scheme))
         if server is None:
@@ -102,6 +115,10 @@ class CloudHosts:
         """Ends the open connections to the APIs."""
         for server in self._servers.values():
             await server.shutdown(1)
+
+
+def _is_googles(host: str) -> bool:
+    return host.endswith(RUN_APP) or REFUSED.fullmatch(host) is not None
 
 
 def _acknowledge(request: web.BaseRequest) -> None:

@@ -22,12 +22,22 @@ HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}|[0-9a-f:.]+")
 PORT = re.compile(r"[0-9]{1,5}")
 CONNECT_SECONDS = 30
 
+LEADS_ELSEWHERE = "{} is mapped, but its DNS records do not lead to Cloud Run."
+
 
 class Hosts(Protocol):
     """Who answers for which host."""
 
     def serves(self, host: str) -> bool:
         """Whether this cloud answers for the host, be it with a refusal."""
+        ...
+
+    def reached(self, host: str) -> bool:
+        """Whether the name of a host that this cloud answers for leads here."""
+        ...
+
+    def certified(self, host: str) -> bool:
+        """Whether there is a certificate for a host that this cloud answers for."""
         ...
 
     def http(self, host: str, scheme: str, trip: float | None = None) -> asyncio.Protocol:
@@ -149,6 +159,8 @@ class _Connection(asyncio.Protocol):
             if not HOST.fullmatch(host) or not PORT.fullmatch(port) or int(port) > 65535:
                 return self._refuse(400, "CONNECT needs host:port.")
             if self._proxy.hosts.serves(host):
+                if not self._proxy.hosts.reached(host):
+                    return self._refuse(502, LEADS_ELSEWHERE.format(host))
                 await self._end_tls(host)
             else:
                 await self._tunnel(host, int(port), rest)
@@ -163,6 +175,9 @@ class _Connection(asyncio.Protocol):
         if trip is not None:
             await asyncio.sleep(trip)  # TCP's.
         self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        if not self._proxy.hosts.certified(host):
+            # What a client sees of a domain whose certificate has not been issued yet.
+            return self._transport.close()
         if trip is not None:
             await asyncio.sleep(trip)  # That of TLS 1.3.
         # A request that comes in one flight with the end of the handshake lands in this pipe,
@@ -200,6 +215,8 @@ class _Connection(asyncio.Protocol):
         kept = [line for line in lines if not line.lower().startswith(dropped)]
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *kept, "Connection: close"]) + "\r\n\r\n"
         if self._proxy.hosts.serves(host):
+            if not self._proxy.hosts.reached(host):
+                return self._refuse(502, LEADS_ELSEWHERE.format(host))
             trip = self._proxy.hosts.trip(host)
             if trip is not None:
                 await asyncio.sleep(trip)  # TCP's.

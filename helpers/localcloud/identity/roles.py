@@ -89,7 +89,8 @@ ROLES = {
         without=("logging.privateLogEntries.*",),
     ),
     "roles/browser": Role((*PROJECT_READ, "resourcemanager.projects.getIamPolicy")),
-    "roles/run.admin": Role((*PROJECT_READ, "run.*")),
+    # The only roles that map domains are those of a project's editors and owners.
+    "roles/run.admin": Role((*PROJECT_READ, "run.*"), without=("run.domainmappings.*",)),
     "roles/run.developer": Role((*PROJECT_READ, *RUN_READ, *RUN_WRITE)),
     "roles/run.viewer": Role((*PROJECT_READ, *RUN_READ)),
     "roles/run.invoker": Role(("run.routes.invoke",)),

@@ -23,6 +23,7 @@ TITLES = {
     "logging.googleapis.com": "Cloud Logging API",
     "run.googleapis.com": "Cloud Run Admin API",
     "serviceusage.googleapis.com": "Service Usage API",
+    "siteverification.googleapis.com": "Google Site Verification API",
     "storage.googleapis.com": "Cloud Storage API",
     "storage-api.googleapis.com": "Google Cloud Storage JSON API",
     "storage-component.googleapis.com": "Cloud Storage",

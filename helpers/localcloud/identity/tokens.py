@@ -40,6 +40,7 @@ CLOUD_PLATFORM = f"{SCOPE}cloud-platform"
 USER_SCOPES = ("openid", f"{SCOPE}userinfo.email", CLOUD_PLATFORM)
 
 _EXTRA_SCOPES = {
+    "dns.googleapis.com": ("ndev.clouddns.readwrite",),
     "storage.googleapis.com": ("devstorage.full_control", "devstorage.read_write"),
     "iamcredentials.googleapis.com": ("iam",),
     "iam.googleapis.com": ("iam",),
@@ -47,6 +48,14 @@ _EXTRA_SCOPES = {
     "oauth2.googleapis.com": ("userinfo.email", "userinfo.profile"),
 }
 """Scopes that open a service beside cloud-platform, from Google's discovery documents."""
+
+_OWN_SCOPES = {
+    "siteverification.googleapis.com": ("siteverification", "siteverification.verify_only"),
+}
+"""The scopes of services that cloud-platform does not open.
+
+Source: https://developers.google.com/site-verification/v1/webResource/insert (2026-11-24)
+"""
 
 _SEE = (
     "Expected OAuth 2 access token, login cookie or other valid authentication credential. See"
@@ -348,7 +357,9 @@ def _hash(token: str) -> str:
 
 
 def _check_scopes(scopes: Collection[str], service: str) -> None:
-    wanted = {CLOUD_PLATFORM, *(SCOPE + name for name in _EXTRA_SCOPES.get(service, ()))}
+    wanted = {SCOPE + name for name in _OWN_SCOPES.get(service, _EXTRA_SCOPES.get(service, ()))}
+    if service not in _OWN_SCOPES:
+        wanted.add(CLOUD_PLATFORM)
     if wanted.isdisjoint(scopes):
         raise GoogleError(
             "PERMISSION_DENIED",

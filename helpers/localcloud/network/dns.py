@@ -85,7 +85,7 @@ def _reply(
 ) -> bytes:
     try:
         message = dns.message.from_wire(query)
-        reply = dns.message.make_response(message, recursion_available=recursion)
+        reply = dns.message.make_response(message, recursion_available=recursion, our_payload=UDP)
     except dns.exception.DNSException:
         return b""
     if message.opcode() != dns.opcode.QUERY:

@@ -48,7 +48,7 @@ class Zone:
         """Whether it is a private zone for a network (``projects/P/global/networks/N``)."""
         config = self.resource.get("privateVisibilityConfig", {})
         urls = [str(each.get("networkUrl", "")) for each in config.get("networks", [])]
-        return any(url == network or url.endswith(f"/{network}") for url in urls)
+        return any(url.partition("/compute/v1/")[2] == network for url in urls)
 
 
 @dataclass
