@@ -10,6 +10,7 @@ from typing import Any
 from google.api_core.exceptions import NotFound
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 
+from helpers import domains
 from helpers.source import staging_bucket_name
 
 KEY = "hands-on-run"
@@ -75,15 +76,21 @@ def with_label(
 ) -> Iterator[Thing]:
     """Yield all that carries ``label``.
 
-    That is services, repositories, service accounts, source archives and their bucket.
+    That is domain mappings, services, repositories, service accounts, source archives and their
+    bucket.
 
     Args:
         label: what to look for.
         project: the project's id.
-        region: where services and repositories are.
+        region: where mappings, services and repositories are.
         elsewhere: other locations of repositories.
     """
     parent = f"projects/{project}/locations"
+    for mapping in domains.mappings(f"{parent}/{region}"):
+        about = mapping["metadata"]
+        if carries(about.get("labels"), label):
+            service = f"{parent}/{region}/services/{mapping['spec']['routeName']}"
+            yield "domain mapping", about["name"], partial(domains.delete, service, about["name"])
     run = run_v2.ServicesClient()
     for service in run.list_services(parent=f"{parent}/{region}"):
         if carries(service.labels, label):

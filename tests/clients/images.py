@@ -68,10 +68,11 @@ def build(
     dockerfile: str,
     files: Mapping[str, str | bytes] | None = None,
     executable: Container[str] = (),
+    client: cloudbuild_v1.CloudBuildClient | None = None,
 ) -> str:
     """Builds an image and returns its name in gcr.io."""
     tag = f"gcr.io/{project}/{name}"
     source = upload(project, archive({"Dockerfile": dockerfile, **(files or {})}, executable))
-    client = cloudbuild_v1.CloudBuildClient()
+    client = client or cloudbuild_v1.CloudBuildClient()
     client.create_build(project_id=project, build=request(source, tag)).result(timeout=120)
     return tag

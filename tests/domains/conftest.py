@@ -1,4 +1,8 @@
-"""A cloud of its own, because these tests move its clock; services in Tokyo; a domain a test."""
+"""A cloud of its own, because these tests move its clock; services in Tokyo; a domain a test.
+
+All clients here speak REST: gRPC trusts for the life of a process what it found first, and that may
+be the certificate authority of another cloud.
+"""
 
 from __future__ import annotations
 
@@ -167,7 +171,12 @@ def deploy(name: str, region: str = TOKYO, image: str = IMAGE, **fields: Any) ->
         name=f"projects/{PROJECT}/locations/{region}/services/{name}", template=template, **fields
     )
     request = run_v2.UpdateServiceRequest(service=service, allow_missing=True)
-    return run_v2.ServicesClient().update_service(request).result(60)
+    return services().update_service(request).result(60)
+
+
+def services() -> run_v2.ServicesClient:
+    """The official client."""
+    return run_v2.ServicesClient(transport="rest")
 
 
 @pytest.fixture(scope="package")

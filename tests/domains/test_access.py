@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
 from google.cloud import run_v2
+from google.cloud.devtools import cloudbuild_v1
+from google.oauth2 import service_account
 
 from helpers import auth, service
-from tests.api.strangers import stranger, token
+from tests.api.strangers import token
 from tests.clients.images import build
 from tests.conftest import LocalCloud
 from tests.domains.conftest import (
@@ -23,6 +27,7 @@ from tests.domains.conftest import (
     Mappings,
     advance,
     deploy,
+    services,
 )
 
 PARENT = f"projects/{PROJECT}/locations/{TOKYO}/services"
@@ -64,16 +69,17 @@ def test_the_domain_answers_where_the_default_url_is_off(www: str) -> None:
 def test_traffic_is_split_as_the_service_says(www: str) -> None:
     """Who rolls back expects the domain to follow."""
     first = deploy("door").latest_ready_revision.rpartition("/")[2]
-    name = f"{PARENT}/door"
-    changed = service.get(name)
+    client, name = services(), f"{PARENT}/door"
+    changed = client.get_service(name=name)
     changed.template.containers[0].env = [run_v2.EnvVar(name="A", value="b")]
     changed.traffic = [service.to(first, 100)]
-    second = service.update(changed).latest_ready_revision.rpartition("/")[2]
+    updated = client.update_service(service=changed).result(60)
+    second = updated.latest_ready_revision.rpartition("/")[2]
     assert second != first
     assert first in service.call(f"https://{www}").text
-    changed = service.get(name)
+    changed = client.get_service(name=name)
     changed.traffic = [service.to(second, 100)]
-    service.update(changed)
+    client.update_service(service=changed).result(60)
     assert second in service.call(f"https://{www}").text
 
 
@@ -104,9 +110,9 @@ def test_an_app_reaches_a_mapped_domain(
     cloud: LocalCloud, www: str, domain: Domain, mappings: Mappings
 ) -> None:
     """Services call each other by the names that their users see, too."""
-    image = build(PROJECT, "fetch", DOCKERFILE, {"main.py": APP})
-    deploy("fetch", image=image)
-    url = service.url(f"{PARENT}/fetch")
+    builder = cloudbuild_v1.CloudBuildClient(transport="rest")
+    image = build(PROJECT, "fetch", DOCKERFILE, {"main.py": APP}, client=builder)
+    url = deploy("fetch", image=image).uri
 
     def fetched(address: str) -> str:
         return service.call(f"{url}/{quote(address, safe='')}").text
@@ -124,17 +130,26 @@ def test_an_app_reaches_a_mapped_domain(
 
 
 def test_a_deleted_service_is_not_found_at_its_domain(www: str) -> None:
-    service.delete(f"{PARENT}/door")
+    services().delete_service(name=f"{PARENT}/door").result(60)
     assert status(f"https://{www}") == 404
     deploy("door")
     assert status(f"https://{www}") == 200
+
+
+def stranger(session: Any, project: str) -> service_account.Credentials:
+    """Credentials of a new service account of the project, which has no role."""
+    url = f"https://iam.googleapis.com/v1/projects/{project}/serviceAccounts"
+    account = session.post(url, json={"accountId": "stranger"}, timeout=30).json()
+    key = session.post(f"{url}/{account['email']}/keys", json={}, timeout=30).json()
+    info = json.loads(base64.b64decode(key["privateKeyData"]))
+    return service_account.Credentials.from_service_account_info(info, scopes=SCOPES)
 
 
 def test_only_owners_and_editors_map_domains(
     cloud: LocalCloud, project: str, domain: Domain, mappings: Mappings
 ) -> None:
     """Google's table of roles says so of the administrators of Cloud Run too."""
-    credentials = stranger(project)
+    credentials = stranger(mappings.session, project)
     mine = Mappings(mappings.session, project=project)
     headers = {"Authorization": f"Bearer {token(credentials)}"}
     member = f"serviceAccount:{credentials.service_account_email}"
@@ -193,7 +208,7 @@ def test_ownership_is_shown_by_a_record_and_given_to_others(
     }
     assert known in session.get(authorized, timeout=30).json()["domains"]
 
-    credentials = stranger(project).with_scopes(SCOPES)
+    credentials = stranger(session, project)
     headers = {"Authorization": f"Bearer {token(credentials)}"}
     assert requests.get(one, headers=headers, timeout=30).status_code == 403
     assert requests.post(url, json={"site": site}, headers=headers, timeout=30).status_code == 400

@@ -136,7 +136,6 @@ def _arm(cloud: Cloud, name: str, uid: str) -> None:
     document = cloud.store.get(MAPPINGS, name)
     if document is None or document["uid"] != uid or "attemptTime" not in document:
         return
-
     due = document["attemptTime"]
 
     async def attempt() -> None:
@@ -156,6 +155,7 @@ def _settle(cloud: Cloud, name: str, uid: str, *, attempt: bool = False) -> None
     with cloud.store.transaction():
         obstacle = _obstacle(cloud, document)
         if obstacle is None:
+            document["overrides"] = False
             _route(document)
             leads = attempt and frontend.leads_here(cloud.zones, _domain(document))
             document["certified"] = document.get("certified", False) or leads
@@ -165,7 +165,6 @@ def _settle(cloud: Cloud, name: str, uid: str, *, attempt: bool = False) -> None
         document["attemptTime"] = cloud.clock.time() + ATTEMPT_SECONDS
         if document.get("certified") or not document["owner"]:
             del document["attemptTime"]
-        document["overrides"] = False
         cloud.store.put(MAPPINGS, name, document)
     _serve(cloud, document)
 
