@@ -61,6 +61,21 @@ def verify(domain: str, *owners: str) -> list[str]:
     return list(_checked(session().post(url, json=body, timeout=SECONDS))["owners"])
 
 
+def give_up(domain: str) -> bool:
+    """Be an owner of ``domain`` no longer; return whether you were one.
+
+    Remove the TXT record before; other owners stay what they are. Source:
+    https://developers.google.com/site-verification/v1/webResource/delete (2026-11-25).
+    """
+    url = f"{VERIFICATION}/webResource"
+    items = _checked(session().get(url, timeout=SECONDS)).get("items", [])
+    for item in items:
+        if item["site"] == _site(domain):
+            session().delete(f"{url}/{item['id']}", timeout=SECONDS).raise_for_status()
+            return True
+    return False
+
+
 def verified(project: str) -> list[str]:
     """Return the domains that you own, as Cloud Run sees it in ``project``."""
     url = f"https://run.googleapis.com/v1/projects/{project}/authorizeddomains"
@@ -143,9 +158,17 @@ def delete(service: str, domain: str) -> bool:
     return True
 
 
-def zone_of(project: str, domain: str) -> dns.ManagedZone:
-    """Return the zone of Cloud DNS for ``domain``, made if it is missing."""
-    zone = dns.Client(project=project).zone(domain.replace(".", "-"), f"{domain}.", "hands on")
+def zone_of(project: str, domain: str, labels: Mapping[str, str]) -> dns.ManagedZone:
+    """Return the zone of Cloud DNS for ``domain``, made if it is missing.
+
+    Args:
+        project: the project's id.
+        domain: the domain whose records the zone is to keep.
+        labels: what a new zone is labelled with, in its description: the library has no labels.
+    """
+    description = " ".join(f"{key}={value}" for key, value in labels.items())
+    client = dns.Client(project=project)
+    zone = client.zone(domain.replace(".", "-"), f"{domain}.", description)
     if not zone.exists():
         zone.create()
     zone.reload()

@@ -43,8 +43,9 @@ class NotYet(Exception):
     """What a lesson waits for takes longer than it waits; the text says what to do."""
 
 
-_place: tuple[str, str, list[str]] | None = None
-"""The project and region that were entered, and where else the lesson has repositories."""
+_place: tuple[str, str, list[str], bool] | None = None
+"""The project and region that were entered, where else the lesson has repositories, and whether it
+has zones."""
 
 _far = False
 """Whether this process made a local cloud simulate a distance."""
@@ -65,8 +66,9 @@ def enter(
         cloud: ``local``, or ``google``, which uses the credentials and the proxy that are there.
         project: the project's id; for Google it must be one of yours.
         region: where the lesson makes things.
-        makes: what the lesson will make: the kind (``service``, ``repository``) and the name or
-            names. A repository that is not in ``region`` is named ``LOCATION/NAME``.
+        makes: what the lesson will make: the kind (``service``, ``repository``, ...) and the name
+            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Zones are
+            deleted in the end only if the lesson says here that it makes one.
 
     Raises:
         CannotEnter: the text says why and what to do; nothing was made.
@@ -116,7 +118,7 @@ def enter(
         print("Set CONFIRM=1 in the environment not to be asked.")
         if input("Make these in your project? Type yes: ").strip().lower() != "yes":
             raise CannotEnter("You did not type yes, so nothing was made.")
-    _place = project, region, elsewhere
+    _place = project, region, elsewhere, "zone" in given
 
 
 def labels() -> Labels:
@@ -132,7 +134,7 @@ def place() -> tuple[str, str]:
     """
     if _place is None:
         raise CannotEnter("Enter a cloud first: lab.enter().")
-    project, region, _ = _place
+    project, region, *_ = _place
     return project, region
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.api_core.exceptions import NotFound
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
+from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
 from helpers import domains
 from helpers.source import staging_bucket_name
@@ -43,8 +44,9 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
     """Return whether a name can be used: nothing has it, or only something with ``label``.
 
     Args:
-        kind: ``service``, ``repository`` or ``service account``.
-        name: the short name; of a service account the part of its address before the ``@``.
+        kind: ``service``, ``repository``, ``service account``, ``domain mapping`` or ``zone``.
+        name: the short name; of a service account the part of its address before the ``@``, of a
+            domain mapping and a zone the domain.
         location: ``projects/PROJECT/locations/REGION``.
         label: what is ours carries it.
     """
@@ -59,10 +61,26 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
             .get_repository(name=f"{location}/repositories/{name}")
             .labels
         ),
-        "service account": lambda: labels_of_account(
-            iam_admin_v1.IAMClient().get_service_account(
-                name=f"projects/{project}/serviceAccounts/{address}"
-            )
+        "service account": lambda: labels_in(
+            iam_admin_v1.IAMClient()
+            .get_service_account(name=f"projects/{project}/serviceAccounts/{address}")
+            .description
+        ),
+        "domain mapping": lambda: next(
+            (
+                found["metadata"].get("labels", {})
+                for found in domains.mappings(location)
+                if found["metadata"]["name"] == name
+            ),
+            label,
+        ),
+        "zone": lambda: next(
+            (
+                labels_in(found.description)
+                for found in cloud_dns.Client(project=project).list_zones()
+                if found.dns_name == f"{name}."
+            ),
+            label,
         ),
     }
     try:
@@ -72,7 +90,7 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
 
 
 def with_label(
-    label: Labels, project: str, region: str, elsewhere: Sequence[str] = ()
+    label: Labels, project: str, region: str, elsewhere: Sequence[str] = (), zones: bool = False
 ) -> Iterator[Thing]:
     """Yield all that carries ``label``.
 
@@ -84,6 +102,8 @@ def with_label(
         project: the project's id.
         region: where mappings, services and repositories are.
         elsewhere: other locations of repositories.
+        zones: look for zones too, which takes the API of Cloud DNS. Who gives up a zone gives up
+            its domain, because the proof of owning it was a record in there.
     """
     parent = f"projects/{project}/locations"
     for mapping in domains.mappings(f"{parent}/{region}"):
@@ -95,6 +115,12 @@ def with_label(
     for service in run.list_services(parent=f"{parent}/{region}"):
         if carries(service.labels, label):
             yield "service", service.name, partial(_finish, run.delete_service, service.name)
+    for zone in cloud_dns.Client(project=project).list_zones() if zones else ():
+        if carries(labels_in(zone.description), label):
+            yield "zone", zone.name, partial(domains.delete_zone, zone)
+            domain = zone.dns_name.rstrip(".")
+            if domain in domains.verified(project):
+                yield "ownership", domain, partial(domains.give_up, domain)
     registry = artifactregistry_v1.ArtifactRegistryClient()
     for location in (region, *elsewhere):
         for repository in registry.list_repositories(parent=f"{parent}/{location}"):
@@ -103,7 +129,7 @@ def with_label(
                 yield "repository", repository.name, delete
     iam = iam_admin_v1.IAMClient()
     for account in iam.list_service_accounts(name=f"projects/{project}"):
-        if carries(labels_of_account(account), label):
+        if carries(labels_in(account.description), label):
             delete = partial(iam.delete_service_account, name=account.name)
             yield "service account", account.email, delete
     bucket = storage.Client(project=project).lookup_bucket(staging_bucket_name(project))
@@ -117,9 +143,9 @@ def with_label(
             yield "bucket", f"gs://{bucket.name}", bucket.delete
 
 
-def labels_of_account(account: iam_admin_v1.ServiceAccount) -> Labels:
-    """Return the labels in a service account's description: it has no others."""
-    return dict(re.findall(r"(\S+)=(\S+)", account.description))
+def labels_in(description: str | None) -> Labels:
+    """Return the labels in the description of what has no others: a service account, a zone."""
+    return dict(re.findall(r"(\S+)=(\S+)", description or ""))
 
 
 def _finish(delete: Callable[..., Any], name: str) -> None:

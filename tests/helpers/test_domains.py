@@ -10,6 +10,7 @@ import requests
 from helpers import domains, labels, service
 from tests.conftest import LocalCloud, eventually
 
+PLACE = ("hands-on", "asia-northeast1")
 TOKYO = "projects/hands-on/locations/asia-northeast1"
 SEOUL = "projects/hands-on/locations/asia-northeast3"
 NAME = f"{TOKYO}/services/for-domains"
@@ -26,8 +27,8 @@ def name(cloud: LocalCloud) -> Iterator[str]:
 
 
 def test_a_domain_from_the_record_that_proves_it_to_the_page(cloud: LocalCloud, name: str) -> None:
-    zone = domains.zone_of("hands-on", DOMAIN)
-    assert domains.zone_of("hands-on", DOMAIN).zone_id == zone.zone_id
+    zone = domains.zone_of("hands-on", DOMAIN, LABEL)
+    assert domains.zone_of("hands-on", DOMAIN, {}).zone_id == zone.zone_id
     text = domains.verification_record(DOMAIN)
     with pytest.raises(requests.HTTPError, match="400: The necessary verification token"):
         domains.verify(DOMAIN)
@@ -50,16 +51,26 @@ def test_a_domain_from_the_record_that_proves_it_to_the_page(cloud: LocalCloud, 
     assert domains.is_ready(domains.get(name, WWW))
     assert service.call(f"https://{WWW}").status_code == 200
 
-    ours = labels.with_label(LABEL, "hands-on", "asia-northeast1")
-    [(kind, found, delete)] = ours
+    assert not labels.is_free("domain mapping", WWW, TOKYO, {"hands-on-run": "another"})
+    [(kind, found, delete)] = labels.with_label(LABEL, *PLACE)
     assert (kind, found) == ("domain mapping", WWW)
     delete()
     assert not domains.delete(name, WWW)
     with pytest.raises(requests.HTTPError, match="404: Resource"):
         domains.get(name, WWW)
     assert domains.mappings(TOKYO) == []
-    domains.delete_zone(zone)
+
+    assert not labels.is_free("zone", DOMAIN, TOKYO, {"hands-on-run": "another"})
+    assert labels.is_free("zone", DOMAIN, TOKYO, LABEL)
+    assert not list(labels.with_label({"hands-on-run": "another"}, *PLACE, zones=True))
+    deleted = []
+    for kind, found, delete in labels.with_label(LABEL, *PLACE, zones=True):
+        delete()
+        deleted.append((kind, found))
+    assert deleted == [("zone", zone.name), ("ownership", DOMAIN)]
     assert not zone.exists()
+    assert not domains.give_up(DOMAIN)
+    assert DOMAIN not in domains.verified("hands-on")
 
 
 def test_seoul_says_that_it_maps_no_domains(cloud: LocalCloud) -> None:

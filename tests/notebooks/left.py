@@ -1,8 +1,8 @@
 """Print what of the lessons is left in the cloud that this runs in, one resource a line.
 
 A lesson labels all that it makes with ``hands-on-run``; what a lesson only stores in a bucket has
-the label in its metadata, a service account in its description. With ``--all`` what has no label is
-printed too.
+the label in its metadata, a service account and a zone in their descriptions. A verified domain has
+none. With ``--all`` what has no label is printed too.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import sys
 from collections.abc import Container
 
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
+from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
+
+from helpers import domains
 
 LABEL = "hands-on-run"
 ALL = "--all" in sys.argv
@@ -25,6 +28,13 @@ for region in REGIONS:
     parent = f"projects/{PROJECT}/locations/{region}"
     for service in run_v2.ServicesClient().list_services(parent=parent):
         print(service.name)
+    for mapping in domains.mappings(parent):
+        print(mapping["metadata"]["selfLink"])
+for domain in domains.verified(PROJECT):
+    print(f"ownership of {domain}")
+for zone in cloud_dns.Client(project=PROJECT).list_zones():
+    if counts(zone.description or ""):
+        print(f"{zone.project}/{zone.name}")
 registry = artifactregistry_v1.ArtifactRegistryClient()
 for location in registry.list_locations({"name": f"projects/{PROJECT}"}).locations:
     for repository in registry.list_repositories(parent=location.name):
