@@ -43,9 +43,9 @@ class NotYet(Exception):
     """What a lesson waits for takes longer than it waits; the text says what to do."""
 
 
-_place: tuple[str, str, list[str], bool] | None = None
-"""The project and region that were entered, where else the lesson has repositories, and whether it
-has zones."""
+_place: tuple[str, str, list[str], list[str]] | None = None
+"""The project and region that were entered, where else the lesson has repositories, and the kinds
+of what it makes."""
 
 _far = False
 """Whether this process made a local cloud simulate a distance."""
@@ -67,8 +67,8 @@ def enter(
         project: the project's id; for Google it must be one of yours.
         region: where the lesson makes things.
         makes: what the lesson will make: the kind (``service``, ``repository``, ...) and the name
-            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Zones are
-            deleted in the end only if the lesson says here that it makes one.
+            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Zones and
+            networks are deleted in the end only if the lesson says here that it makes one.
 
     Raises:
         CannotEnter: the text says why and what to do; nothing was made.
@@ -118,7 +118,7 @@ def enter(
         print("Set CONFIRM=1 in the environment not to be asked.")
         if input("Make these in your project? Type yes: ").strip().lower() != "yes":
             raise CannotEnter("You did not type yes, so nothing was made.")
-    _place = project, region, elsewhere, "zone" in given
+    _place = project, region, elsewhere, list(given)
 
 
 def labels() -> Labels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from google.api_core.exceptions import NotFound
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
-from helpers import domains
+from helpers import domains, network
 from helpers.source import staging_bucket_name
 
 KEY = "hands-on-run"
@@ -44,7 +44,8 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
     """Return whether a name can be used: nothing has it, or only something with ``label``.
 
     Args:
-        kind: ``service``, ``repository``, ``service account``, ``domain mapping`` or ``zone``.
+        kind: ``service``, ``repository``, ``service account``, ``domain mapping``, ``zone`` or
+            ``network``.
         name: the short name; of a service account the part of its address before the ``@``, of a
             domain mapping and a zone the domain.
         location: ``projects/PROJECT/locations/REGION``.
@@ -82,28 +83,36 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
             ),
             label,
         ),
+        "network": lambda: labels_in(
+            network.get(f"projects/{project}/global/networks/{name}").get("description")
+        ),
     }
     try:
         return carries(get[kind](), label)
-    except NotFound:
+    except (NotFound, network.Missing):
         return True
 
 
 def with_label(
-    label: Labels, project: str, region: str, elsewhere: Sequence[str] = (), zones: bool = False
+    label: Labels,
+    project: str,
+    region: str,
+    elsewhere: Sequence[str] = (),
+    kinds: Collection[str] = (),
 ) -> Iterator[Thing]:
     """Yield all that carries ``label``.
 
     That is domain mappings, services, repositories, service accounts, source archives and their
-    bucket.
+    bucket; and of ``kinds`` zones and networks, with all that is in them.
 
     Args:
         label: what to look for.
         project: the project's id.
         region: where mappings, services and repositories are.
         elsewhere: other locations of repositories.
-        zones: look for zones too, which takes the API of Cloud DNS. Who gives up a zone gives up
-            its domain, because the proof of owning it was a record in there.
+        kinds: look for these too, each of which takes an API of its own: ``zone``, ``network``.
+            Who gives up a zone gives up its domain, because the proof of owning it was a record in
+            there.
     """
     parent = f"projects/{project}/locations"
     for mapping in domains.mappings(f"{parent}/{region}"):
@@ -115,12 +124,16 @@ def with_label(
     for service in run.list_services(parent=f"{parent}/{region}"):
         if carries(service.labels, label):
             yield "service", service.name, partial(_finish, run.delete_service, service.name)
-    for zone in cloud_dns.Client(project=project).list_zones() if zones else ():
+    for zone in cloud_dns.Client(project=project).list_zones() if "zone" in kinds else ():
         if carries(labels_in(zone.description), label):
             yield "zone", zone.name, partial(domains.delete_zone, zone)
             domain = zone.dns_name.rstrip(".")
             if domain in domains.verified(project):
                 yield "ownership", domain, partial(domains.give_up, domain)
+    if "network" in kinds:
+        yield from network.with_description(
+            project, region, lambda text: carries(labels_in(text), label)
+        )
     registry = artifactregistry_v1.ArtifactRegistryClient()
     for location in (region, *elsewhere):
         for repository in registry.list_repositories(parent=f"{parent}/{location}"):
@@ -144,7 +157,7 @@ def with_label(
 
 
 def labels_in(description: str | None) -> Labels:
-    """Return the labels in the description of what has no others: a service account, a zone."""
+    """Return the labels in the description of what has no others, such as a service account."""
     return dict(re.findall(r"(\S+)=(\S+)", description or ""))
 
 

@@ -21,7 +21,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from helpers.course.catalogue import CourseError
-from helpers.course.generated import tags
+from helpers.course.generated import NEEDS_VPN, tags
 
 CLEAN_UP = "clean-up"
 """Tag of the cells that are executed after a failure too."""
@@ -40,16 +40,21 @@ class LessonFailed(Exception):
 
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
-    """Executes the cells in order and, after a failure, those that clean up."""
+    """Executes the cells in order and, after a failure, those that clean up.
+
+    Cells tagged ``left_out`` are not executed.
+    """
 
     stopped_by = 0
+    left_out = ""
 
     def papermill_execute_cells(self) -> None:
         index = 0
         try:
             with self._signals_interrupt_the_cell():
                 for index, cell in enumerate(self.nb.cells):
-                    self._execute(cell, index)
+                    if self.left_out not in tags(cell):
+                        self._execute(cell, index)
                     if self.stopped_by:
                         break
         except CellExecutionError as failure:
@@ -115,14 +120,16 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
     def execute_managed_notebook(
         cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any
     ) -> None:
-        _Client(
+        client = _Client(
             nb_man,
             kernel_name=kernel_name,
             timeout=CELL_TIMEOUT,
             startup_timeout=options["start_timeout"],
             coalesce_streams=True,
             extra_arguments=["--log-level=50"],  # Its log would come between our lines.
-        ).execute(transport_encryption="auto")
+        )
+        client.left_out = options["left_out"]
+        client.execute(transport_encryption="auto")
 
 
 papermill_engines.register("lesson", _Engine)
@@ -156,7 +163,8 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> Note
 
     The kernel is the Python that runs this. Where standard error is a terminal, a bar shows the
     progress and is gone at the end. After a failure the cells tagged `CLEAN_UP` are executed in
-    the same kernel, and ``output`` holds everything up to there.
+    the same kernel, and ``output`` holds everything up to there. With the parameter
+    ``cloud=google`` cells that need a VPN there are left out.
 
     Args:
         notebook: the notebook to execute; it is not changed.
@@ -172,6 +180,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> Note
         str(output),
         parameters=dict(parameters),
         engine_name="lesson",
+        left_out=NEEDS_VPN if parameters.get("cloud") == "google" else "",
         kernel_name=KERNEL,
         progress_bar=bar,
         cwd=str(notebook.parent),

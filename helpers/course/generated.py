@@ -24,6 +24,9 @@ LINKS = "lesson-links"
 EXTRA = "extra"
 """Tag of the cells that can be skipped in a session."""
 
+NEEDS_VPN = "needs-vpn"
+"""Tag of the cells that are left out on Google, because they need a VPN there."""
+
 WORDS_A_MINUTE = 180
 
 

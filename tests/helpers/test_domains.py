@@ -62,9 +62,9 @@ def test_a_domain_from_the_record_that_proves_it_to_the_page(cloud: LocalCloud, 
 
     assert not labels.is_free("zone", DOMAIN, TOKYO, {"hands-on-run": "another"})
     assert labels.is_free("zone", DOMAIN, TOKYO, LABEL)
-    assert not list(labels.with_label({"hands-on-run": "another"}, *PLACE, zones=True))
+    assert not list(labels.with_label({"hands-on-run": "another"}, *PLACE, kinds=["zone"]))
     deleted = []
-    for kind, found, delete in labels.with_label(LABEL, *PLACE, zones=True):
+    for kind, found, delete in labels.with_label(LABEL, *PLACE, kinds=["zone"]):
         delete()
         deleted.append((kind, found))
     assert deleted == [("zone", zone.name), ("ownership", DOMAIN)]

@@ -1,8 +1,9 @@
 """Print what of the lessons is left in the cloud that this runs in, one resource a line.
 
 A lesson labels all that it makes with ``hands-on-run``; what a lesson only stores in a bucket has
-the label in its metadata, a service account and a zone in their descriptions. A verified domain has
-none. With ``--all`` what has no label is printed too.
+the label in its metadata, and what has no labels in its description, such as a service account. A
+verified domain has none. With ``--all`` what has no label is printed too, but for the network that
+every project has.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Container
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
-from helpers import domains
+from helpers import domains, network
 
 LABEL = "hands-on-run"
 ALL = "--all" in sys.argv
@@ -30,6 +31,9 @@ for region in REGIONS:
         print(service.name)
     for mapping in domains.mappings(parent):
         print(mapping["metadata"]["selfLink"])
+    for thing in network.with_description(PROJECT, region, counts):
+        if not thing[1].rpartition("/")[2].startswith("default"):
+            print(thing[1])
 for domain in domains.verified(PROJECT):
     print(f"ownership of {domain}")
 for zone in cloud_dns.Client(project=PROJECT).list_zones():

@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 
 from helpers.course.catalogue import Lesson
 from helpers.course.execution import CLEAN_UP, KERNEL
-from helpers.course.generated import EXTRA, FACTS, LINKS, tags, write_generated_cells
+from helpers.course.generated import EXTRA, FACTS, LINKS, NEEDS_VPN, tags, write_generated_cells
 from tests.notebooks.console import blocks, commands_outside
 
 IGNORE = "nbval-ignore-output"
@@ -23,6 +23,7 @@ KNOWN_TAGS = {
     EXTRA,
     FACTS,
     LINKS,
+    NEEDS_VPN,
     IGNORE,
     "nbval-skip",
     "skip-execution",
