@@ -17,8 +17,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
-
 from .api import (
     builds,
     compute_machines,
@@ -30,7 +28,7 @@ from .api import (
     vpcaccess_connectors,
 )
 from .api.rest import Rest
-from .api.rpc import Rpc
+from .api.rpc import RpcServers
 from .apis import APIS
 from .clock import parse_duration, timestamp
 from .cloud import Cloud
@@ -75,8 +73,8 @@ class Daemon:
         authority.write_bundle(home.bundle)
         authority.write_bundle(home.instance_bundle, mode=0o644)
         rest = Rest(self.cloud, APIS)
-        self._grpc_path = str(Path(settings.runtime) / "grpc")
-        self.hosts = CloudHosts(self.cloud, rest, self._grpc_path)
+        self._rpc = RpcServers(self.cloud, APIS, Path(settings.runtime))
+        self.hosts = CloudHosts(self.cloud, rest, self._rpc)
         self.name_server = NameServer(self.cloud.zones)
         self.proxy = Proxy(authority, self.hosts, Upstream.found(), settings.secret)
         entrance = Entrance(authority, self.hosts)
@@ -84,8 +82,6 @@ class Daemon:
         around = Around(self.cloud, entrance, uplinks, home.instance_bundle)
         self.cloud.door.around = around
         self.cloud.vpc.machines = MachineRoom(self.cloud, around, uplinks)
-        self._rpc = grpc.aio.server()
-        self._rpc.add_generic_rpc_handlers((Rpc(self.cloud, APIS),))
         self._clock: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -95,9 +91,6 @@ class Daemon:
         dns_port = await _bound(self.name_server.listen, settings.dns_port)
         if (port, dns_port) != (settings.port, settings.dns_port):
             self.home.save_ports(port, dns_port)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._grpc_path)
-        self._rpc.add_insecure_port(f"unix:{self._grpc_path}")
         await self._rpc.start()
         self._clock = asyncio.create_task(self.cloud.clock.run())
         self.cloud.start()

@@ -259,9 +259,11 @@ def test_what_is_made_elsewhere_is_deleted_there_too(entered: None) -> None:
         lab.enter(makes={"repository": "us/theirs"})
     lab.enter(makes={"repository": ["mine", "us/mine"]})
     lab.clean_up()
-    left = [one.name for one in registry.list_repositories(parent="projects/hands-on/locations/us")]
-    assert left == ["projects/hands-on/locations/us/repositories/theirs"]
-    registry.delete_repository(name=left[0]).result()
+    repositories = "projects/hands-on/locations/us/repositories"
+    left = {one.name for one in registry.list_repositories(parent="projects/hands-on/locations/us")}
+    assert f"{repositories}/theirs" in left
+    assert f"{repositories}/mine" not in left
+    registry.delete_repository(name=f"{repositories}/theirs").result()
 
 
 def test_what_can_not_be_deleted_is_named_and_the_rest_goes(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,8 +22,48 @@ from .rest import disk_full, invoke
 log = logging.getLogger(__name__)
 
 
+class RpcServers:
+    """A gRPC server for each API, on a UNIX socket in a folder.
+
+    Some methods belong to several APIs, such as those of Locations, and a server is not told which
+    host its client called. Hosts that no API answers have a server too, which refuses.
+    """
+
+    def __init__(self, cloud: Cloud, apis: Sequence[Api], folder: Path) -> None:
+        self._apis = [api for api in apis if api.methods]
+        self._folder = folder
+        self._servers = {"grpc": _server(Rpc(cloud, ()))}
+        self._servers |= {_socket(api): _server(Rpc(cloud, (api,))) for api in self._apis}
+
+    def address(self, host: str) -> str:
+        """The path of the socket of who answers a host."""
+        names = (_socket(api) for api in self._apis if api.answers(host))
+        return str(self._folder / next(names, "grpc"))
+
+    async def start(self) -> None:
+        """Opens the sockets."""
+        for name, server in self._servers.items():
+            (self._folder / name).unlink(missing_ok=True)
+            server.add_insecure_port(f"unix:{self._folder / name}")
+            await server.start()
+
+    async def stop(self, grace: float) -> None:
+        """Closes them; calls have ``grace`` seconds to end."""
+        await asyncio.gather(*(server.stop(grace) for server in self._servers.values()))
+
+
+def _socket(api: Api) -> str:
+    return f"grpc-{api.name}"
+
+
+def _server(handler: Rpc) -> grpc.aio.Server:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((handler,))
+    return server
+
+
 class Rpc(grpc.GenericRpcHandler):
-    """All gRPC methods of one cloud. Messages stay bytes until the method's own module is there."""
+    """The gRPC methods of some APIs. Messages stay bytes until the method's own module is there."""
 
     def __init__(self, cloud: Cloud, apis: Sequence[Api]) -> None:
         self._cloud = cloud

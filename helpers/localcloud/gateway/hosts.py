@@ -13,6 +13,7 @@ from aiohttp import web
 from ...regions import REGIONS, round_trip
 from ..api.registry_v2 import handle as registry
 from ..api.rest import Rest, json_response
+from ..api.rpc import RpcServers
 from ..cloud import Cloud, Seen
 from ..errors import GoogleError, unimplemented
 from ..network import frontend
@@ -33,10 +34,10 @@ Answer = Callable[[str, web.BaseRequest], Awaitable[web.StreamResponse]]
 class CloudHosts:
     """The hosts of one cloud; fills ``gateway.proxy.Hosts``."""
 
-    def __init__(self, cloud: Cloud, rest: Rest, grpc_path: str) -> None:
+    def __init__(self, cloud: Cloud, rest: Rest, rpc: RpcServers) -> None:
         self._cloud = cloud
         self._rest = rest
-        self._grpc_path = grpc_path
+        self._rpc = rpc
         self._servers: dict[tuple[str, str], web.Server] = {}
 
     def serves(self, host: str) -> bool:
@@ -57,7 +58,7 @@ class CloudHosts:
 
     def grpc_address(self, host: str) -> str | None:
         """Only Google's APIs speak gRPC."""
-        return self._grpc_path if host.endswith(".googleapis.com") else None
+        return self._rpc.address(host) if host.endswith(".googleapis.com") else None
 
     def trip(self, host: str) -> float | None:
         """Seconds of the simulated round trip between a client and a service, if there is one."""
