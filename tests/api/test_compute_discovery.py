@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -18,6 +15,7 @@ from helpers.localcloud.api import (
     compute_v1,
 )
 from helpers.localcloud.api.compute_kinds import Kind
+from tests.api.discovery import discovered, methods, shape
 
 MODULES = (compute_firewalls, compute_instances, compute_networks, compute_routers, compute_routes)
 KINDS = {
@@ -31,28 +29,14 @@ OF_ALL = {"kind", "id", "creationTimestamp", "selfLink", "selfLinkWithId", "regi
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    package = pytest.importorskip("googleapiclient", reason="google-api-python-client is missing")
-    path = files(package) / "discovery_cache" / "documents" / "compute.v1.json"
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
-def methods(resource: dict[str, Any]) -> set[tuple[str, str]]:
-    """Verbs and paths of a resource and those below it, variables without names."""
-    found = {
-        (method["httpMethod"], re.sub(r"\{[^}]*\}", "{}", method["path"]))
-        for method in resource.get("methods", {}).values()
-    }
-    for inner in resource.get("resources", {}).values():
-        found |= methods(inner)
-    return found
+    return discovered("compute.v1")
 
 
 def test_every_row_is_a_method_of_google(document: dict[str, Any]) -> None:
     """An address that only exists here would teach something wrong."""
     known = methods(document)
     for row in compute_v1.ROWS:
-        assert (row.verb, re.sub(r"\{[^}]*\}", "{}", row.path)) in known, row.path
+        assert (row.verb, shape(row.path)) in known, row.path
 
 
 @pytest.mark.parametrize("schema", sorted(KINDS))

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import re
-from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from helpers.localcloud.api import dns_v1
 from tests.api.calling import Caller
+from tests.api.discovery import discovered, methods, shape
 from tests.conftest import LocalCloud
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    package = pytest.importorskip("googleapiclient", reason="google-api-python-client is missing")
-    path = files(package) / "discovery_cache" / "documents" / "dns.v1.json"
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
-def methods(resource: dict[str, Any]) -> set[tuple[str, str]]:
-    """Verbs and paths of a resource and those below it, variables without names."""
-    found = {
-        (method["httpMethod"], _shape(method["flatPath"]))
-        for method in resource.get("methods", {}).values()
-    }
-    for inner in resource.get("resources", {}).values():
-        found |= methods(inner)
-    return found
-
-
-def _shape(path: str) -> str:
-    return re.sub(r"\{[^}]*\}", "{}", path.lstrip("/"))
+    return discovered("dns.v1")
 
 
 def test_every_route_is_a_method_of_google(document: dict[str, Any]) -> None:
     """An address that only exists here would teach something wrong."""
-    known = methods(document)
+    known = methods(document, "flatPath")
     for route in dns_v1.API.routes:
-        assert (route.verb, _shape(route.path)) in known, route.path
+        assert (route.verb, shape(route.path.lstrip("/"))) in known, route.path
 
 
 def check(document: dict[str, Any], schema: str, value: Any) -> None:

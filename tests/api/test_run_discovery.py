@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from helpers.localcloud.api import run_v1, run_v1_domains, siteverification_v1
 from helpers.localcloud.api.run_v1_annotations import KEPT, ON_REVISION, ON_SERVICE
 from helpers.localcloud.api.run_v1_schema import ANYTHING, FLAG, MAP, MESSAGES, NUMBER, TEXT
+from tests.api.discovery import discovered, every_method, shape
 
 TYPES = {"string": TEXT, "integer": NUMBER, "boolean": FLAG}
 LATER = {"run.googleapis.com/client-version", "run.googleapis.com/iap-enabled"}
@@ -23,22 +22,15 @@ def document() -> dict[str, Any]:
     return discovered("run.v1")
 
 
-def discovered(api: str) -> dict[str, Any]:
-    package = pytest.importorskip("googleapiclient", reason="google-api-python-client is missing")
-    path = files(package) / "discovery_cache" / "documents" / f"{api}.json"
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
 def test_every_route_is_a_method_of_google(document: dict[str, Any]) -> None:
     """An address that only exists here would teach something wrong."""
     known = {
-        (method["httpMethod"], re.sub(r"\{[^}]*\}", "{}", method.get("flatPath", method["path"])))
+        (method["httpMethod"], shape(method.get("flatPath", method["path"])))
         for method in every_method(document)
     }
     for route in [*run_v1.API.routes, *run_v1_domains.API.routes]:
         path = re.sub(r"\{name=([^}]*)\}", lambda m: m[1].replace("*", "{}"), route.path[1:])
-        assert (route.verb, re.sub(r"\{[^}]*\}", "{}", path)) in known, route.path
+        assert (route.verb, shape(path)) in known, route.path
 
 
 def test_every_route_of_site_verification_is_a_method_of_google() -> None:
@@ -49,13 +41,6 @@ def test_every_route_of_site_verification_is_a_method_of_google() -> None:
     }
     routes = siteverification_v1.API.routes
     assert {(route.verb, route.path.replace("{ident}", "{id}")) for route in routes} == known
-
-
-def every_method(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    found = list(resource.get("methods", {}).values())
-    for inner in resource.get("resources", {}).values():
-        found += every_method(inner)
-    return found
 
 
 @pytest.mark.parametrize("name", MESSAGES)

@@ -11,6 +11,7 @@ from typing import Any
 from ..clock import precise_timestamp
 from ..cloud import Cloud
 from ..errors import GoogleError, invalid, unimplemented
+from ..identity.accounts import compute_account
 
 BUILDS = "cloudbuild.build"
 METADATA_TYPE = "type.googleapis.com/google.devtools.cloudbuild.v1.BuildOperationMetadata"
@@ -78,7 +79,7 @@ def default_account(place: Place) -> str:
 
     Source: https://docs.cloud.google.com/build/docs/cloud-build-service-account (2026-11-23)
     """
-    return f"{place.number}-compute@developer.gserviceaccount.com"
+    return compute_account(place.number)
 
 
 def end_interrupted(cloud: Cloud) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import unimplemented
+from ..identity.accounts import compute_account
 from ..network.vpc import ADDRESSES, INSTANCES, NETWORKS, OUTSIDE, SUBNETWORKS
 from .compute_http import ComputeError, bad_value, not_found
 from .compute_kinds import Kind
@@ -91,8 +92,7 @@ def _accounts(place: Place, asked: list[Document]) -> list[Document]:
     for each in asked:
         email = each.get("email") or "default"
         if email == "default":
-            number = cloud.accounts.project_number(place.project)
-            email = f"{number}-compute@developer.gserviceaccount.com"
+            email = compute_account(cloud.accounts.project_number(place.project))
         account = cloud.accounts.find_service_account(email)
         if not cloud.policies.may_act_as(place.asked.call.principal, account):
             # As public logs of Terraform have it (2019 to 2026).

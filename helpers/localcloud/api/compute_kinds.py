@@ -5,7 +5,7 @@ Every collection is one ``Kind``; what is the same for all of them is here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..errors import unimplemented
 from ..network.places import ZONES
 from ..network.starting import identified
 from . import compute_lists, compute_operations
-from .compute_http import Asked, ComputeError, Row, bad_value, exists, not_found, required
+from .compute_http import Asked, ComputeError, Row, bad_value, exists, in_use, not_found, required
 from .compute_naming import URL, Place, check_name, fingerprint, shown
 from .compute_shapes import Shape, check, without_nothing
 
@@ -224,6 +224,15 @@ class Kind:
             Row("GET", one, self.get),
             *(known[verb] for verb in verbs),
         ]
+
+
+def require_unused(
+    cloud: Cloud, noun: str, name: str, *, part: str = "", apart_from: Container[str] = ()
+) -> None:
+    """Raises ComputeError if something needs a resource, or a ``part`` that goes with it."""
+    user = cloud.vpc.user_of(part or name, apart_from=apart_from)
+    if user is not None:
+        raise in_use(noun, name, user)
 
 
 def stored_in(kind: str) -> Callable[[Place, Document], None]:

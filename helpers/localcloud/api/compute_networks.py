@@ -18,8 +18,8 @@ from ..network import addresses
 from ..network.addresses import AUTO_RANGE, NotARange
 from ..network.vpc import NETWORKS, ROUTES, SUBNETWORKS
 from . import compute_operations
-from .compute_http import Asked, ComputeError, Row, bad_value, in_use, not_found, required
-from .compute_kinds import Kind, stored_in
+from .compute_http import Asked, ComputeError, Row, bad_value, not_found, required
+from .compute_kinds import Kind, require_unused, stored_in
 from .compute_naming import Place, fingerprint
 
 Document = dict[str, Any]
@@ -96,12 +96,8 @@ def _own(cloud: Cloud, network: Document) -> list[tuple[str, Document]]:
 def _check_network(cloud: Cloud, network: Document) -> None:
     own = {each["name"] for _, each in _own(cloud, network)}
     for name in own:
-        user = cloud.vpc.user_of(name)
-        if user is not None:
-            raise in_use("network", network["name"], user)
-    user = cloud.vpc.user_of(network["name"], apart_from=own)
-    if user is not None:
-        raise in_use("network", network["name"], user)
+        require_unused(cloud, "network", network["name"], part=name)
+    require_unused(cloud, "network", network["name"], apart_from=own)
 
 
 def _drop_network(cloud: Cloud, network: Document) -> None:
@@ -225,9 +221,7 @@ def _check_subnetwork(cloud: Cloud, subnetwork: Document) -> None:
             " network.'.",
             "invalidResourceUsage",
         )
-    user = cloud.vpc.user_of(subnetwork["name"])
-    if user is not None:
-        raise in_use("subnetwork", subnetwork["name"], user)
+    require_unused(cloud, "subnetwork", subnetwork["name"])
 
 
 async def _expand(asked: Asked, project: str, region: str, name: str) -> Document:

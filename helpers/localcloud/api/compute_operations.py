@@ -7,7 +7,6 @@ stopped daemon left undone has changed nothing, except those of instances, which
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Container
@@ -19,7 +18,7 @@ from ..cloud import Cloud
 from ..errors import GoogleError
 from ..network.places import ZONES
 from ..network.starting import compute_time
-from . import compute_lists
+from . import compute_lists, operations
 from .compute_http import Asked, ComputeError, Row, not_found
 from .compute_naming import URL, Place, shown
 
@@ -100,8 +99,7 @@ async def _run(
     except Exception:
         log.exception("operation %s", document["name"])
         _end(cloud, document, GoogleError("INTERNAL", "Internal error encountered."))
-    for waiter in cloud.operation_waiters.pop(document["name"], []):
-        waiter.set()
+    operations.wake(cloud, document["name"])
 
 
 def _end(cloud: Cloud, document: Document, error: GoogleError | None = None) -> None:
@@ -155,11 +153,8 @@ async def wait(asked: Asked, project: str, name: str, **where: str) -> Document:
     """One operation, once it is done or two minutes have passed."""
     place = _place(asked, project, where, "get")
     if _find(place, name)["status"] != "DONE":
-        waiter = asyncio.Event()
         full = place.named("operations", name)
-        place.cloud.operation_waiters.setdefault(full, []).append(waiter)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(waiter.wait(), WAIT_SECONDS)
+        await operations.until_woken(place.cloud, full, WAIT_SECONDS)
     return show(_find(place, name))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...regions import REGIONS
+from ..identity.accounts import compute_account
 from ..network.places import ZONES
 from . import compute_lists
 from .compute_http import Asked, Row, not_found
@@ -68,7 +69,7 @@ async def _project(asked: Asked, project: str) -> Document:
         "name": place.project,
         "creationTimestamp": found["createTime"],
         "commonInstanceMetadata": {"kind": "compute#metadata"},
-        "defaultServiceAccount": f"{number}-compute@developer.gserviceaccount.com",
+        "defaultServiceAccount": compute_account(number),
         "defaultNetworkTier": "PREMIUM",
         "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS",
         "selfLink": f"{URL}projects/{place.project}",

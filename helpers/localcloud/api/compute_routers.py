@@ -112,6 +112,11 @@ async def _status(asked: Asked, project: str, region: str, name: str) -> Documen
     place.require("compute.routers.getRouterStatus", router["name"])
     vpc = place.cloud.vpc
     network = router["network"].rpartition("/")[2]
+    served = vpc.ways_out(place.project, network).nats
+    behind = sum(
+        each["networkInterfaces"][0]["subnetwork"] in served
+        for each in vpc.instances(place.project, network)
+    )
     nats = []
     for nat in router.get("nats", []):
         address = vpc.nat_address(router, nat)
@@ -121,11 +126,7 @@ async def _status(asked: Asked, project: str, region: str, name: str) -> Documen
                 "name": nat["name"],
                 "userAllocatedNatIps" if manual else "autoAllocatedNatIps": [address],
                 "minExtraNatIpsNeeded": 0,
-                "numVmEndpointsWithNatMappings": sum(
-                    each["networkInterfaces"][0]["subnetwork"]
-                    in vpc.ways_out(place.project, network).nats
-                    for each in vpc.instances(place.project, network)
-                ),
+                "numVmEndpointsWithNatMappings": behind,
             }
         )
     result: Document = {"network": router["network"]} | ({"natStatus": nats} if nats else {})

@@ -17,8 +17,8 @@ from ..network import addresses
 from ..network.addresses import NotARange
 from ..network.vpc import GATEWAYS, INSTANCES, ROUTES, SUBNETWORKS, TUNNELS
 from . import compute_lists
-from .compute_http import Asked, ComputeError, Row, bad_value, in_use, not_found, required
-from .compute_kinds import Kind, stored_in
+from .compute_http import Asked, ComputeError, Row, bad_value, not_found, required
+from .compute_kinds import Kind, require_unused, stored_in
 from .compute_naming import URL, Place, check_name
 from .compute_networks import network_named
 
@@ -151,9 +151,7 @@ KIND = Kind(
 
 def _check_used(noun: str) -> Any:
     def check(cloud: Cloud, document: Document) -> None:
-        user = cloud.vpc.user_of(document["name"])
-        if user is not None:
-            raise in_use(noun, document["name"], user)
+        require_unused(cloud, noun, document["name"])
 
     return check
 

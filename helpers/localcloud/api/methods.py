@@ -112,7 +112,7 @@ class Route:
 class Api:
     """One API: the hosts it answers on (regular expressions), its rows, who may call.
 
-    ``service`` is the name that its callers' credentials are checked for, if not the first host.
+    ``own_service`` is the name that callers' credentials are checked for, if not the first host.
     """
 
     name: str
@@ -120,7 +120,12 @@ class Api:
     methods: Sequence[Method] = field(default=())
     routes: Sequence[Route] = field(default=())
     anonymous: bool = False
-    service: str = ""
+    own_service: str = ""
+
+    @property
+    def service(self) -> str:
+        """The name that credentials are checked for."""
+        return self.own_service or self.hosts[0].replace("\\", "")
 
     def answers(self, host: str) -> bool:
         """Whether requests to this host are for this API."""

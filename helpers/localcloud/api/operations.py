@@ -95,18 +95,28 @@ def finish(
     elif response is not None:
         document["response"] = response
     cloud.store.put(KIND, name, document)
+    wake(cloud, name)
+
+
+def wake(cloud: Cloud, name: str) -> None:
+    """Wakes whoever waits for the end of an operation, be it one of Compute Engine."""
     for waiter in cloud.operation_waiters.pop(name, []):
         waiter.set()
+
+
+async def until_woken(cloud: Cloud, name: str, seconds: float) -> None:
+    """Returns when an operation that has not ended has, or after that many seconds."""
+    waiter = asyncio.Event()
+    cloud.operation_waiters.setdefault(name, []).append(waiter)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(waiter.wait(), seconds)
 
 
 async def wait(cloud: Cloud, name: str, seconds: float) -> Document:
     """The operation once it is done, or as it is after that many seconds. Raises NOT_FOUND."""
     document = get(cloud, name)
     if not document.get("done"):
-        waiter = asyncio.Event()
-        cloud.operation_waiters.setdefault(name, []).append(waiter)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(waiter.wait(), seconds)
+        await until_woken(cloud, name, seconds)
     return get(cloud, name)
 
 

@@ -87,8 +87,7 @@ class Rest:
         header = request.headers.get("Authorization", "")
         if api.anonymous and not header:
             return None
-        service = api.service or api.hosts[0].replace("\\", "")
-        return self._cloud.tokens.caller(header, service=service)
+        return self._cloud.tokens.caller(header, service=api.service)
 
 
 def _table(api: Api) -> list[_Row]:

@@ -109,10 +109,9 @@ class Rpc(grpc.GenericRpcHandler):
         context: grpc.aio.ServicerContext[bytes, bytes],
     ) -> bytes:
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
-        service = api.hosts[0].replace("\\", "")
-        principal = self._cloud.tokens.caller(str(metadata.get("authorization", "")), service)
+        principal = self._cloud.tokens.caller(str(metadata.get("authorization", "")), api.service)
         client = str(metadata.get("x-goog-api-client", ""))
-        call = Call(self._cloud, principal, service, client)
+        call = Call(self._cloud, principal, api.service, client)
         message = await self._cloud.in_worker(_parse, method.request, request)
         return (await invoke(method, call, message)).SerializeToString()
 

@@ -22,15 +22,6 @@ from .run_services import SERVICES
 
 MAPPINGS = "run.domainmapping"
 
-REGIONS = (
-    "asia-east1", "asia-northeast1", "asia-southeast1", "europe-north1", "europe-west1",
-    "europe-west4", "us-central1", "us-east1", "us-east4", "us-west1",
-)  # fmt: skip
-"""Where domains can be mapped.
-
-Source: https://docs.cloud.google.com/run/docs/mapping-custom-domains (2026-11-24)
-"""
-
 OVERRIDE = "run.googleapis.com/overrideAt"
 """The label of a mapping that has its domain: when it took it."""
 

@@ -8,6 +8,7 @@ from ...regions import REGIONS
 from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError
+from ..identity.accounts import compute_account
 from . import run_revisions, run_vpc
 from .methods import Call
 from .run_services import Name
@@ -37,7 +38,7 @@ def completed(call: Call, document: Document, project: str, check: Check) -> Doc
     document = {key: value for key, value in document.items() if key != "name"}
     check.service(document)
     number = cloud.accounts.project_number(project)
-    desired = complete(document, f"{number}-compute@developer.gserviceaccount.com")
+    desired = complete(document, compute_account(number))
     email = desired["template"]["serviceAccount"]
     account = cloud.accounts.find_service_account(email)
     if not cloud.policies.may_act_as(call.principal, account):

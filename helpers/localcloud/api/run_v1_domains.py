@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ...regions import REGIONS
 from .. import unrecorded
 from ..cloud import Cloud
 from ..errors import GoogleError, unimplemented
@@ -70,7 +71,7 @@ async def create(
     check.same_resource(mapping, cloud.accounts.project(place.project), "")
     domain = mapping.get("metadata", {}).get("name", "")
     place.require("run.domainmappings.create", f"domainmappings/{domain}")
-    if place.location not in run_domains.REGIONS:
+    if not REGIONS[place.location].domain_mapping:
         text = f"Creating domain mappings is not allowed in {place.location}."
         raise GoogleError("UNIMPLEMENTED", text)
     wanted = _checked(mapping, domain, check)

@@ -161,7 +161,7 @@ _ONE = f"{_BASE}/webResource/{{ident}}"
 API = Api(
     "siteVerification",
     hosts=(r"www\.googleapis\.com",),
-    service="siteverification.googleapis.com",
+    own_service="siteverification.googleapis.com",
     routes=[
         Route("POST", f"{_BASE}/token", get_token),
         Route("POST", f"{_BASE}/webResource", insert),

@@ -17,7 +17,7 @@ from ..errors import GoogleError, invalid
 from ..network import addresses
 from ..network.addresses import NotARange
 from ..network.starting import compute_time, identified
-from ..network.vpc import CONNECTORS, HIDDEN, NETWORKS
+from ..network.vpc import CONNECTORS, HIDDEN, NETWORKS, hidden_name
 from . import operations
 
 Document = dict[str, Any]
@@ -207,7 +207,6 @@ def _wait(cloud: Cloud, connector: Document, method: str) -> None:
 
 def _finish(cloud: Cloud, connector: Document, work: Callable[[Cloud, Document], Document]) -> None:
     name = connector["_operation"]
-    plain = {key: value for key, value in connector.items() if not key.startswith("_")}
     try:
         with cloud.store.transaction():
             response = work(cloud, connector)
@@ -220,7 +219,7 @@ def _finish(cloud: Cloud, connector: Document, work: Callable[[Cloud, Document],
         log.exception("operation %s", name)
         error = GoogleError("INTERNAL", "Internal error encountered.")
     with cloud.store.transaction():
-        cloud.store.put(CONNECTORS, plain["name"], plain | {"state": "ERROR"})
+        cloud.store.put(CONNECTORS, connector["name"], _plain(connector) | {"state": "ERROR"})
         _stamp(cloud, name)
         operations.finish(cloud, name, error=error.rpc_status())
 
@@ -242,9 +241,8 @@ def _create(cloud: Cloud, connector: Document) -> Document:
             "Operation failed: A Connector must specify either max_throughput or max_instances.",
         )
     name = connector["name"]
-    _, project, _, region, _, short = name.split("/")
     if "ipCidrRange" in connector:
-        _take_range(cloud, connector, project, region, short)
+        _take_range(cloud, connector)
     subnetwork = cloud.vpc.connector_subnetwork(connector)
     user = cloud.vpc.user_of(subnetwork["name"]) if subnetwork else None
     if subnetwork is None or user not in (None, name):
@@ -254,7 +252,8 @@ def _create(cloud: Cloud, connector: Document) -> Document:
     return _ready(cloud, connector)
 
 
-def _take_range(cloud: Cloud, connector: Document, project: str, region: str, short: str) -> None:
+def _take_range(cloud: Cloud, connector: Document) -> None:
+    _, project, _, region, *_ = connector["name"].split("/")
     network = f"projects/{project}/global/networks/{connector['network']}"
     if cloud.store.get(NETWORKS, network) is None:
         raise GoogleError("FAILED_PRECONDITION", unrecorded.connector_lost_subnet())
@@ -272,10 +271,8 @@ def _take_range(cloud: Cloud, connector: Document, project: str, region: str, sh
         "ipCidrRange": connector["ipCidrRange"],
         "region": f"projects/{project}/regions/{region}",
     }
-    made = identified(
-        cloud.ids, "subnetwork", f"projects/{project}/regions/{region}/subnetworks/"
-        f"aet-{region}-{short}", compute_time(cloud.clock.now()), fields,
-    )  # fmt: skip
+    created = compute_time(cloud.clock.now())
+    made = identified(cloud.ids, "subnetwork", hidden_name(connector), created, fields)
     cloud.store.put(HIDDEN, made["name"], made)
 
 
@@ -288,21 +285,27 @@ def _update(cloud: Cloud, connector: Document) -> Document:
 
 
 def _ready(cloud: Cloud, connector: Document) -> Document:
-    plain = {key: value for key, value in connector.items() if not key.startswith("_")}
-    plain["state"] = "READY"
-    cloud.store.put(CONNECTORS, plain["name"], plain)
-    shown = {
-        key: value for key, value in plain.items() if key != "network" or "subnet" not in plain
-    }
-    return {"@type": f"{PROTO}.Connector", **shown}
+    ready = _plain(connector) | {"state": "READY"}
+    cloud.store.put(CONNECTORS, ready["name"], ready)
+    return {"@type": f"{PROTO}.Connector", **shown(ready)}
+
+
+def _plain(connector: Document) -> Document:
+    """A connector without what is remembered of the work on it."""
+    return {key: value for key, value in connector.items() if not key.startswith("_")}
+
+
+def shown(connector: Document) -> Document:
+    """A connector's own fields as the API shows them; in a caller's subnetwork, only that."""
+    plain = _plain(connector)
+    if "subnet" in plain:
+        del plain["network"]
+    return plain
 
 
 def _delete(cloud: Cloud, connector: Document) -> Document:
     name = connector["name"]
-    _, project, _, region, _, short = name.split("/")
     cloud.vpc.release(name)
-    cloud.store.delete(
-        HIDDEN, f"projects/{project}/regions/{region}/subnetworks/aet-{region}-{short}"
-    )
+    cloud.store.delete(HIDDEN, hidden_name(connector))
     cloud.store.delete(CONNECTORS, name)
     return dict(EMPTY)

@@ -1,8 +1,7 @@
 """The Serverless VPC Access API, version 1: connectors.
 
 Source: https://github.com/googleapis/googleapis/blob/master/google/cloud/vpcaccess/v1
-(2026-08-22) and https://docs.cloud.google.com/run/docs/configuring/vpc-connectors (2026-04). Google
-does not refuse to delete a connector that a service uses, and neither does this.
+(2026-08-22) and https://docs.cloud.google.com/run/docs/configuring/vpc-connectors (2026-04).
 """
 
 from __future__ import annotations
@@ -40,10 +39,8 @@ def _existing(call: Call, full_name: str) -> Document:
 
 
 def _shown(call: Call, connector: Document) -> Document:
-    """A connector as it is shown; one in a subnetwork of the caller's names only that."""
-    shown = {key: value for key, value in connector.items() if not key.startswith("_")}
-    if "subnet" in shown:
-        del shown["network"]
+    """A connector as it is shown, with the projects whose services use it."""
+    shown = vpcaccess_connectors.shown(connector)
     project = connector["name"].split("/")[1]
     for _, service in call.cloud.store.list(SERVICES, f"projects/{project}/"):
         if service["template"].get("vpcAccess", {}).get("connector") == connector["name"]:

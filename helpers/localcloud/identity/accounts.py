@@ -151,7 +151,7 @@ class Accounts:
         }
         self._store.put(PROJECTS, project_id, project)
         self._store.put("project_number", str(number), {"projectId": project_id})
-        email = f"{number}-compute@developer.gserviceaccount.com"
+        email = compute_account(number)
         self._put_service_account(project_id, email, "Default compute service account", "")
         return project
 
@@ -280,6 +280,11 @@ class Accounts:
     def delete_key(self, email: str, key_id: str) -> None:
         """Forgets a key."""
         self._store.delete(KEYS, f"{email}/{key_id}")
+
+
+def compute_account(project_number: str | int) -> str:
+    """The address of a project's Compute Engine default service account."""
+    return f"{project_number}-compute@developer.gserviceaccount.com"
 
 
 def _principal(account: Document | None) -> Principal | None:

@@ -15,7 +15,7 @@ from ..clock import Clock
 from ..errors import BAD_REQUEST, GoogleError, error_info, unimplemented
 from ..names import PROJECT
 from ..store import Store
-from .accounts import LEARNER, NOTEBOOK, Accounts, Principal
+from .accounts import LEARNER, NOTEBOOK, Accounts, Principal, compute_account
 from .roles import ROLES, is_supported
 from .services import Services
 
@@ -61,7 +61,7 @@ class Policies:
     def start_project(self, project: str, owners: list[str]) -> None:
         """Writes a new project's first policy: its owners and the accounts Google adds."""
         number = self._accounts.project_number(project)
-        compute = f"serviceAccount:{number}-compute@developer.gserviceaccount.com"
+        compute = f"serviceAccount:{compute_account(number)}"
         agent = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
         roles = {
             "roles/editor": {compute},

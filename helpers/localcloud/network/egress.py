@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .firewall import Host
-from .paths import Station
+from .paths import Station, network_of
 from .vpc import NoAddress, Vpc
 
 OWNER = "run"
@@ -63,6 +63,5 @@ class Attachment:
         return self._at(found, Host(address, frozenset(self._vpc.connector_tags(connector))))
 
     def _at(self, subnetwork: dict[str, Any], host: Host) -> Station:
-        _, project, _, _, network = subnetwork["network"].split("/")
         all_traffic = self._egress.all_traffic
-        return Station(project, network, subnetwork["name"], host, all_traffic=all_traffic)
+        return Station(*network_of(subnetwork), subnetwork["name"], host, all_traffic=all_traffic)

@@ -106,7 +106,7 @@ class Paths:
         """A machine's place in its first network."""
         first = instance["networkInterfaces"][0]
         external = next((each.get("natIP", "") for each in first.get("accessConfigs", [])), "")
-        return Station(*_of(first), first["subnetwork"], _host(instance, first), external)
+        return Station(*network_of(first), first["subnetwork"], _host(instance, first), external)
 
     def public_addresses(self) -> list[str]:
         """The external addresses of all machines."""
@@ -173,20 +173,20 @@ class Paths:
             peer = (self._store.get(TUNNELS, way.next_hop) or {}).get("peerIp")
             for _, interface, external in self._external():
                 if external == peer:
-                    return _of(interface)
+                    return network_of(interface)
             return None
         mine = [address for each, _, address in self._external() if each["name"] == way.next_hop]
         for _, tunnel in self._store.list(TUNNELS):
             gateway = self._store.get(GATEWAYS, tunnel["targetVpnGateway"])
             if gateway and tunnel["peerIp"] in mine:
-                return _of(gateway)
+                return network_of(gateway)
         return None
 
     def _public(self, source: str, address: str, port: int) -> Machine:
         for instance, interface, external in self._external():
             if external == address:
                 ip = interface["networkIP"]
-                return self._enter(*_of(interface), Host(source), instance, ip, port)
+                return self._enter(*network_of(interface), Host(source), instance, ip, port)
         raise NoWay(address)
 
     def _enter(
@@ -226,7 +226,7 @@ def _is_google(address: str) -> bool:
     return address == GOOGLE or _in(PRIVATE_GOOGLE, address)
 
 
-def _of(user: Document) -> tuple[str, str]:
+def network_of(user: Document) -> tuple[str, str]:
     """The project and the short name of a resource's network."""
     _, project, _, _, network = user["network"].split("/")
     return project, network

@@ -125,10 +125,11 @@ class Vpc:
 
     def connector_subnetwork(self, connector: Document) -> Document | None:
         """The subnetwork in which the machines of a connector are."""
-        _, project, _, region, _, short = connector["name"].split("/")
+        _, project, _, region, *_ = connector["name"].split("/")
         own = connector.get("subnet", {})
-        name = own.get("name") or f"aet-{region}-{short}"
-        return self.subnetwork(own.get("projectId") or project, region, name)
+        if not own:
+            return self._store.get(HIDDEN, hidden_name(connector))
+        return self.subnetwork(own.get("projectId") or project, region, own["name"])
 
     def connector_tags(self, connector: Document) -> tuple[str, str]:
         """The network tags of a connector's machines."""
@@ -249,10 +250,7 @@ class Vpc:
         The owner of one there gets that one again. The first two and the last two addresses of a
         range are nobody's. Raises NoAddress.
         """
-        taken = {
-            name.rpartition("/")[2]: held["owner"]
-            for name, held in self._store.list(RESERVED, f"{subnetwork}/")
-        }
+        taken = self.reserved(subnetwork)
         mine = next((address for address, who in taken.items() if who == owner), None)
         if mine is not None and wanted in ("", mine):
             return mine
@@ -341,6 +339,12 @@ class _Nobody:
 
     async def stop(self, instance: Document) -> None:
         pass
+
+
+def hidden_name(connector: Document) -> str:
+    """The full name of the subnetwork that a connector with a range of its own gets."""
+    _, project, _, region, _, short = connector["name"].split("/")
+    return f"projects/{project}/regions/{region}/subnetworks/aet-{region}-{short}"
 
 
 def _inside(ranges: list[str], host: Host) -> bool:
