@@ -21,6 +21,8 @@ from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import iam_admin_v1, iam_credentials_v1
 from google.oauth2 import id_token as google_id_token
 
+from helpers.descriptions import describe
+
 ADC = "GOOGLE_APPLICATION_CREDENTIALS"
 """The environment variable that names the file of the application default credentials."""
 
@@ -126,11 +128,10 @@ def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> st
         The address of the account.
     """
     client = iam_admin_v1.IAMClient()
-    description = " ".join(f"{key}={value}" for key, value in labels.items())
     account = client.create_service_account(
         name=f"projects/{project}",
         account_id=account_id,
-        service_account=iam_admin_v1.ServiceAccount(description=description),
+        service_account=iam_admin_v1.ServiceAccount(description=describe(labels)),
     )
     policy = client.get_iam_policy(request={"resource": account.name})
     me = f"serviceAccount:{who_am_i()['account']}"

@@ -11,14 +11,12 @@ https://developers.google.com/site-verification/v1/getting_started (2026-11-24).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
 
-import google.auth
-import requests
-from google.auth.transport.requests import AuthorizedSession
 from google.cloud import dns  # type: ignore[attr-defined]
 
-from helpers.auth import SCOPE
+from helpers.descriptions import describe
+from helpers.rest import Document, Missing, checked, session
 
 VERIFY_SCOPE = "https://www.googleapis.com/auth/siteverification"
 """Site Verification opens for no other scope, not even for `auth.SCOPE`."""
@@ -29,20 +27,12 @@ TTL = 300
 
 SECONDS = 60
 
-Document = dict[str, Any]
-
-
-def session() -> AuthorizedSession:
-    """Return a session that may verify domains and call Cloud Run, as the default credentials."""
-    credentials, _ = google.auth.default(scopes=[SCOPE, VERIFY_SCOPE])
-    return AuthorizedSession(credentials)
-
 
 def verification_record(domain: str) -> str:
     """Return the text that a TXT record of ``domain`` must have to show that it is yours."""
     body = {"site": _site(domain), "verificationMethod": "DNS_TXT"}
-    answer = session().post(f"{VERIFICATION}/token", json=body, timeout=SECONDS)
-    return str(_checked(answer)["token"])
+    answer = session(VERIFY_SCOPE).post(f"{VERIFICATION}/token", json=body, timeout=SECONDS)
+    return str(checked(answer)["token"])
 
 
 def verify(domain: str, *owners: str) -> list[str]:
@@ -58,7 +48,7 @@ def verify(domain: str, *owners: str) -> list[str]:
     """
     url = f"{VERIFICATION}/webResource?verificationMethod=DNS_TXT"
     body = {"site": _site(domain), "owners": owners}
-    return list(_checked(session().post(url, json=body, timeout=SECONDS))["owners"])
+    return list(checked(session(VERIFY_SCOPE).post(url, json=body, timeout=SECONDS))["owners"])
 
 
 def give_up(domain: str) -> bool:
@@ -68,10 +58,10 @@ def give_up(domain: str) -> bool:
     https://developers.google.com/site-verification/v1/webResource/delete (2026-11-25).
     """
     url = f"{VERIFICATION}/webResource"
-    items = _checked(session().get(url, timeout=SECONDS)).get("items", [])
+    items = checked(session(VERIFY_SCOPE).get(url, timeout=SECONDS)).get("items", [])
     for item in items:
         if item["site"] == _site(domain):
-            session().delete(f"{url}/{item['id']}", timeout=SECONDS).raise_for_status()
+            session(VERIFY_SCOPE).delete(f"{url}/{item['id']}", timeout=SECONDS).raise_for_status()
             return True
     return False
 
@@ -79,7 +69,7 @@ def give_up(domain: str) -> bool:
 def verified(project: str) -> list[str]:
     """Return the domains that you own, as Cloud Run sees it in ``project``."""
     url = f"https://run.googleapis.com/v1/projects/{project}/authorizeddomains"
-    found = _checked(session().get(url, timeout=SECONDS)).get("domains", [])
+    found = checked(session(VERIFY_SCOPE).get(url, timeout=SECONDS)).get("domains", [])
     return [domain["id"] for domain in found]
 
 
@@ -106,7 +96,7 @@ def create(service: str, domain: str, labels: Mapping[str, str], force: bool = F
         },
         "spec": {"routeName": route, "forceOverride": force},
     }
-    return _checked(session().post(_mappings(location), json=body, timeout=SECONDS))
+    return checked(session().post(_mappings(location), json=body, timeout=SECONDS))
 
 
 def get(service: str, domain: str) -> Document:
@@ -116,12 +106,12 @@ def get(service: str, domain: str) -> Document:
         requests.HTTPError: there is none.
     """
     location = service.partition("/services/")[0]
-    return _checked(session().get(f"{_mappings(location)}/{domain}", timeout=SECONDS))
+    return checked(session().get(f"{_mappings(location)}/{domain}", timeout=SECONDS))
 
 
 def mappings(location: str) -> list[Document]:
     """Return all mappings in ``projects/PROJECT/locations/REGION``."""
-    found = _checked(session().get(_mappings(location), timeout=SECONDS))
+    found = checked(session().get(_mappings(location), timeout=SECONDS))
     return list(found.get("items", []))
 
 
@@ -151,11 +141,10 @@ def records(mapping: Document) -> list[tuple[str, str, str]]:
 def delete(service: str, domain: str) -> bool:
     """Delete the mapping of ``domain`` in the region of a service; return whether there was one."""
     location = service.partition("/services/")[0]
-    answer = session().delete(f"{_mappings(location)}/{domain}", timeout=SECONDS)
-    if answer.status_code == requests.codes.not_found:
-        return False
-    _checked(answer)
-    return True
+    with suppress(Missing):
+        checked(session().delete(f"{_mappings(location)}/{domain}", timeout=SECONDS))
+        return True
+    return False
 
 
 def zone_of(project: str, domain: str, labels: Mapping[str, str]) -> dns.ManagedZone:
@@ -166,9 +155,8 @@ def zone_of(project: str, domain: str, labels: Mapping[str, str]) -> dns.Managed
         domain: the domain whose records the zone is to keep.
         labels: what a new zone is labelled with, in its description: the library has no labels.
     """
-    description = " ".join(f"{key}={value}" for key, value in labels.items())
     client = dns.Client(project=project)
-    zone = client.zone(domain.replace(".", "-"), f"{domain}.", description)
+    zone = client.zone(domain.replace(".", "-"), f"{domain}.", describe(labels))
     if not zone.exists():
         zone.create()
     zone.reload()
@@ -210,12 +198,3 @@ def _mappings(location: str) -> str:
     _, project, _, region = location.split("/")
     host = f"https://{region}-run.googleapis.com"
     return f"{host}/apis/domains.cloudrun.com/v1/namespaces/{project}/domainmappings"
-
-
-def _checked(answer: requests.Response) -> Document:
-    """Return the JSON of an answer, or raise what Google says is wrong."""
-    if not answer.ok:
-        message = answer.json()["error"]["message"]
-        raise requests.HTTPError(f"{answer.status_code}: {message}", response=answer)
-    found: Document = answer.json()
-    return found

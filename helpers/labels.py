@@ -12,6 +12,8 @@ from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
 from helpers import domains, network
+from helpers.descriptions import labels_in
+from helpers.rest import Missing
 from helpers.source import staging_bucket_name
 
 KEY = "hands-on-run"
@@ -89,7 +91,7 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
     }
     try:
         return carries(get[kind](), label)
-    except (NotFound, network.Missing):
+    except (NotFound, Missing):
         return True
 
 
@@ -154,11 +156,6 @@ def with_label(
             yield kind, f"gs://{bucket.name}/source", partial(bucket.delete_blobs, mine)
         if carries(bucket.labels, label) and len(mine) == len(objects):
             yield "bucket", f"gs://{bucket.name}", bucket.delete
-
-
-def labels_in(description: str | None) -> Labels:
-    """Return the labels in the description of what has no others, such as a service account."""
-    return dict(re.findall(r"(\S+)=(\S+)", description or ""))
 
 
 def _finish(delete: Callable[..., Any], name: str) -> None:

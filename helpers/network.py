@@ -11,20 +11,19 @@ https://docs.cloud.google.com/run/docs/configuring/vpc-direct-vpc (2026-11-25).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import google.auth
 import requests
 from google.api_core.operation import Operation
-from google.auth.transport.requests import AuthorizedSession
 from google.cloud import run_v2, vpcaccess_v1
 
-from helpers.auth import ADC, SCOPE
+from helpers.auth import SCOPE
+from helpers.descriptions import describe
+from helpers.rest import Document, Exists, checked, session
 
 COMPUTE = "https://compute.googleapis.com/compute/v1"
 SYSTEM = "projects/debian-cloud/global/images/family/debian-12"
@@ -33,20 +32,8 @@ SYSTEM = "projects/debian-cloud/global/images/family/debian-12"
 SECONDS = 180
 """For one request: Google lets it wait for an operation for two minutes at most."""
 
-Document = dict[str, Any]
 Thing = tuple[str, str, Callable[[], object]]
 """Something in the cloud: its kind, its name, and what deletes it."""
-
-
-class Exists(requests.HTTPError):
-    """There is a resource of that name."""
-
-
-class Missing(requests.HTTPError):
-    """There is no resource of that name."""
-
-
-_ERRORS = {requests.codes.conflict: Exists, requests.codes.not_found: Missing}
 
 
 def make(name: str, labels: Mapping[str, str], fields: Mapping[str, Any]) -> Document:
@@ -61,9 +48,8 @@ def make(name: str, labels: Mapping[str, str], fields: Mapping[str, Any]) -> Doc
         requests.HTTPError: Google refused; the text says why.
     """
     collection, _, short = name.rpartition("/")
-    description = " ".join(f"{key}={value}" for key, value in labels.items())
     with suppress(Exists):
-        _work("POST", collection, {"name": short, "description": description, **fields})
+        _work("POST", collection, {"name": short, "description": describe(labels), **fields})
     return get(name)
 
 
@@ -121,7 +107,7 @@ def get(name: str) -> Document:
     Raises:
         Missing: there is none.
     """
-    return _checked(_session().get(f"{COMPUTE}/{name}", timeout=SECONDS))
+    return checked(session().get(f"{COMPUTE}/{name}", timeout=SECONDS))
 
 
 def delete(name: str) -> None:
@@ -255,7 +241,7 @@ def _list(collection: str) -> list[Document]:
     kind = collection.rpartition("/")[2]
     while True:
         url = f"{COMPUTE}/{collection}"
-        answer = _checked(_session().get(url, params=page, timeout=SECONDS))
+        answer = checked(session().get(url, params=page, timeout=SECONDS))
         items = answer.get("items", [])
         places = (
             [place.get(kind, []) for place in items.values()]
@@ -270,34 +256,10 @@ def _list(collection: str) -> list[Document]:
 
 def _work(verb: str, path: str, body: Document | None = None) -> None:
     """Send a request, and come back when what it began has been done."""
-    session = _session()
-    operation = _checked(session.request(verb, f"{COMPUTE}/{path}", json=body, timeout=SECONDS))
+    answer = session().request(verb, f"{COMPUTE}/{path}", json=body, timeout=SECONDS)
+    operation = checked(answer)
     while operation["status"] != "DONE":
-        operation = _checked(session.post(f"{operation['selfLink']}/wait", timeout=SECONDS))
+        operation = checked(session().post(f"{operation['selfLink']}/wait", timeout=SECONDS))
     if "error" in operation:
         message = operation["error"]["errors"][0]["message"]
         raise requests.HTTPError(f"{operation['httpErrorStatusCode']}: {message}")
-
-
-def _session() -> AuthorizedSession:
-    return _session_as(os.environ.get(ADC, ""))
-
-
-@cache
-def _session_as(file: str) -> AuthorizedSession:
-    """A session that keeps its access token, so that not every request fetches another.
-
-    ``file`` names the application default credentials, which may be others later.
-    """
-    credentials, _ = google.auth.default(scopes=[SCOPE])
-    return AuthorizedSession(credentials)
-
-
-def _checked(answer: requests.Response) -> Document:
-    """Return the JSON of an answer, or raise what Google says is wrong."""
-    if not answer.ok:
-        message = answer.json()["error"]["message"]
-        kind = _ERRORS.get(answer.status_code, requests.HTTPError)
-        raise kind(f"{answer.status_code}: {message}", response=answer)
-    found: Document = answer.json()
-    return found

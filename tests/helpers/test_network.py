@@ -11,7 +11,9 @@ from google.api_core.exceptions import InvalidArgument
 from google.cloud import run_v2
 
 from helpers import auth, build, ingress, labels, network, premises, registry, service
+from helpers.descriptions import labels_in
 from helpers.pictures import PASSED, STOPPED
+from helpers.rest import Missing
 from tests.conftest import LocalCloud, eventually
 
 PROJECT, REGION, ZONE = "hands-on", "asia-northeast3", "asia-northeast3-a"
@@ -32,7 +34,7 @@ RULE = {
 
 
 def ours(description: str) -> bool:
-    return labels.carries(labels.labels_in(description), LABEL)
+    return labels.carries(labels_in(description), LABEL)
 
 
 def left() -> list[str]:
@@ -89,7 +91,7 @@ def test_what_is_there_already_is_not_made_again(vpc: str) -> None:
     """Who runs a cell twice must not get an error, or a second network."""
     first = network.get(vpc)
     assert network.make(vpc, LABEL, {"autoCreateSubnetworks": False})["id"] == first["id"]
-    assert labels.labels_in(first["description"]) == LABEL
+    assert labels_in(first["description"]) == LABEL
 
 
 def test_a_mistake_is_told_in_googles_words(vpc: str) -> None:
@@ -98,7 +100,7 @@ def test_a_mistake_is_told_in_googles_words(vpc: str) -> None:
         network.make(bad, LABEL, {"network": vpc, "ipCidrRange": "10.91.0.128/25"})
     with pytest.raises(requests.HTTPError, match="already being used by"):
         network.delete(vpc)
-    with pytest.raises(network.Missing, match="404: "):
+    with pytest.raises(Missing, match="404: "):
         network.get(f"{vpc}-that-is-not-there")
 
 
