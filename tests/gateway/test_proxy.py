@@ -266,6 +266,21 @@ def test_a_mapped_domain_without_a_certificate_fails_in_tls(tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
+def test_a_pending_domain_is_closed_and_not_reset(tmp_path: Path) -> None:
+    """Else it depends on who is faster what a browser says: closed, or reset."""
+
+    async def scenario() -> None:
+        async with world(tmp_path) as cloud:
+            reader, writer, _ = await cloud.connect(f"{Hosts.PENDING}:443")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 0.2)
+            writer.write(b"a client's first words")
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("request_line", ["CONNECT {}:443", "GET http://{}/"])
 def test_a_mapped_domain_whose_name_leads_elsewhere_is_not_passed_on(
     tmp_path: Path, request_line: str

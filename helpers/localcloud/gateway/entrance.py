@@ -10,11 +10,10 @@ import socket
 from ..network.origin import Origin
 from .authority import Authority
 from .pipe import Pipe
-from .proxy import MAX_HEAD, Hosts, give, serve_tls
+from .proxy import HANDSHAKE_SECONDS, MAX_HEAD, Hosts, give, serve_tls
 
 log = logging.getLogger(__name__)
 
-HANDSHAKE_SECONDS = 30
 HOST = re.compile(rb"(?im)^host:[ \t]*([^\s:]+)")
 
 

@@ -22,6 +22,7 @@ MAX_HEAD = 64 * 1024
 HOST = re.compile(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}|[0-9a-f:.]+")
 PORT = re.compile(r"[0-9]{1,5}")
 CONNECT_SECONDS = 30
+HANDSHAKE_SECONDS = 30
 
 LEADS_ELSEWHERE = "{} is mapped, but its DNS records do not lead to Cloud Run."
 
@@ -177,8 +178,10 @@ class _Connection(asyncio.Protocol):
             await asyncio.sleep(trip)  # TCP's.
         self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         if not self._proxy.hosts.certified(host):
-            # What a client sees of a domain whose certificate has not been issued yet.
-            return self._transport.close()
+            # What a client sees of a domain whose certificate has not been issued yet. Closing
+            # before it has spoken would reset the connection of one that is slower.
+            self._transport.set_protocol(_Closing(self._transport))
+            return self._transport.resume_reading()
         if trip is not None:
             await asyncio.sleep(trip)  # That of TLS 1.3.
         # A request that comes in one flight with the end of the handshake lands in this pipe,
@@ -186,7 +189,11 @@ class _Connection(asyncio.Protocol):
         early = Pipe()
         context = self._proxy.authority.context(host)
         transport = await loop.start_tls(
-            self._transport, early, context, server_side=True, ssl_handshake_timeout=30
+            self._transport,
+            early,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=HANDSHAKE_SECONDS,
         )
         if transport is None:
             return
@@ -250,6 +257,21 @@ class _Connection(asyncio.Protocol):
         )
         self._transport.write(head.encode() + body)
         self._transport.close()
+
+
+class _Closing(asyncio.Protocol):
+    """Closes a connection once the client has spoken, or has had time to."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(HANDSHAKE_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._timer.cancel()
 
 
 async def serve_tls(hosts: Hosts, host: str, client: Pipe, origin: Origin = INTERNET) -> None:
