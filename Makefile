@@ -82,7 +82,7 @@ lock:
 ifndef UV
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install -q uv
 endif
-	$(or $(UV),build/uv/bin/uv) pip compile -q pyproject.toml --extra test --group build --universal \
+	$(or $(UV),build/uv/bin/uv) pip compile -q pyproject.toml --extra book --extra test --group build --universal \
 		--generate-hashes --custom-compile-command "make lock" $(ARGS) -o requirements.lock
 	$(PYTHON) .ci/environment.py > environment.yml
 

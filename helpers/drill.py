@@ -12,14 +12,12 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
 
-import requests
-from google.api_core.exceptions import GoogleAPICallError, NotFound
-from google.auth.exceptions import GoogleAuthError
+from google.api_core.exceptions import NotFound
 from google.cloud import run_v2
 
 from helpers import auth, build, lab, logs, registry, service
+from helpers.check import FAILURES, Outcome, not_tried, not_yet, passed
 
 SERVICE = "drill"
 REPOSITORY = "drills"
@@ -49,13 +47,6 @@ class Drill:
     memory: str = "512Mi"
     timeout: int = 300
     starts_in: int = 240
-
-
-class Outcome(NamedTuple):
-    """What `outcome` found: passed, not yet, not tried or error; and why."""
-
-    word: str
-    reason: str
 
 
 FLASK = ("flask", "run", "--host=0.0.0.0")
@@ -186,7 +177,7 @@ def start(number: int | None = None) -> None:
 
 def check() -> None:
     """Say whether the drill is passed, not yet, not tried, or why that can't be told."""
-    print(": ".join(outcome()))
+    print(outcome())
 
 
 def outcome() -> Outcome:
@@ -196,15 +187,15 @@ def outcome() -> Outcome:
         number = _number(now)
         answers = _answers(now.uri, DRILLS[number - 1].page)
     except NotFound:
-        return Outcome("not tried", "There is no drill. Begin with drill.start().")
-    except (GoogleAPICallError, GoogleAuthError, requests.RequestException, LookupError) as error:
+        return not_tried("There is no drill. Begin with drill.start().")
+    except FAILURES as error:
         return Outcome("error", str(error))
     bad = [f"{path} answers {found}" for path, found in answers.items() if found != "200"]
     if not bad:
-        return Outcome("passed", f"200 from {' and '.join(answers)}.")
+        return passed(f"200 from {' and '.join(answers)}.")
     if now.generation == 1:
-        return Outcome("not tried", f"The service is as it was when the drill began. {bad[0]}.")
-    return Outcome("not yet", f"{bad[0]}.")
+        return not_tried(f"The service is as it was when the drill began. {bad[0]}.")
+    return not_yet(f"{bad[0]}.")
 
 
 def hint() -> None:

@@ -9,11 +9,11 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.auth.exceptions import DefaultCredentialsError
 
-from helpers import auth, regions, show
+from helpers import auth, exercises, regions, show
 from helpers.labels import Labels, is_free, label_of, with_label
 from helpers.reach import certificate_issuer, grpc_trusts
 
@@ -43,9 +43,16 @@ class NotYet(Exception):
     """What a lesson waits for takes longer than it waits; the text says what to do."""
 
 
-_place: tuple[str, str, list[str], list[str]] | None = None
-"""The project and region that were entered, where else the lesson has repositories, and the kinds
-of what it makes."""
+class _Place(NamedTuple):
+    """What was entered, where else the lesson has repositories, and the names of what it makes."""
+
+    project: str
+    region: str
+    elsewhere: list[str]
+    makes: dict[str, list[str]]
+
+
+_place: _Place | None = None
 
 _far = False
 """Whether this process made a local cloud simulate a distance."""
@@ -91,7 +98,8 @@ def enter(
     if me["credentials"] == "user credentials":
         raise CannotEnter(CREDENTIALS)
     given = {
-        kind: [names] if isinstance(names, str) else names for kind, names in (makes or {}).items()
+        kind: [names] if isinstance(names, str) else list(names)
+        for kind, names in (makes or {}).items()
     }
     elsewhere = []
     for kind, name in [(kind, name) for kind, names in given.items() for name in names]:
@@ -118,7 +126,7 @@ def enter(
         print("Set CONFIRM=1 in the environment not to be asked.")
         if input("Make these in your project? Type yes: ").strip().lower() != "yes":
             raise CannotEnter("You did not type yes, so nothing was made.")
-    _place = project, region, elsewhere, list(given)
+    _place = _Place(project, region, elsewhere, given)
 
 
 def labels() -> Labels:
@@ -132,10 +140,25 @@ def place() -> tuple[str, str]:
     Raises:
         CannotEnter: none was.
     """
-    if _place is None:
-        raise CannotEnter("Enter a cloud first: lab.enter().")
-    project, region, *_ = _place
-    return project, region
+    return _entered()[:2]
+
+
+def made(kind: str) -> list[str]:
+    """Return the names that `enter` was told the lesson makes of a kind, such as ``service``.
+
+    Raises:
+        CannotEnter: no cloud was entered.
+    """
+    return _entered().makes.get(kind, [])
+
+
+def progress(*lessons: str) -> None:
+    """Show which exercises were passed on this machine, and when first.
+
+    Args:
+        lessons: names of lessons, such as ``01-cloud-build``; all by default.
+    """
+    show.table(exercises.progress(lessons), ["lesson", "exercise", "passed"])
 
 
 def wait(until: Callable[[], object] | None, cloud_time: str) -> None:
@@ -218,6 +241,12 @@ def clean_up() -> None:
     show.table(deleted or [("nothing", "nothing was there")], ["deleted", "name"])
     if failed:
         raise RuntimeError("Still there:\n" + "\n".join(failed))
+
+
+def _entered() -> _Place:
+    if _place is None:
+        raise CannotEnter("Enter a cloud first: lab.enter().")
+    return _place
 
 
 def _go_local() -> None:

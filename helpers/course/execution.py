@@ -21,7 +21,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from helpers.course.catalogue import CourseError
-from helpers.course.generated import NEEDS_VPN, tags
+from helpers.course.generated import ANSWER, NEEDS_VPN, exercise, tags
 
 CLEAN_UP = "clean-up"
 """Tag of the cells that are executed after a failure too."""
@@ -158,9 +158,34 @@ def resolve(notebook: Path, given: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
+def answered(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy of ``notebook`` in which each exercise is solved.
+
+    Raises:
+        CourseError: there is no solution for an exercise.
+    """
+    solved = nbformat.from_dict(notebook)
+    for cell in solved.cells:
+        if ANSWER in tags(cell):
+            cell.source = exercise(cell).solution
+    return solved
+
+
+def unanswered(notebook: NotebookNode, committed: NotebookNode) -> None:
+    """Put back into ``notebook`` what stands for the reader's answers in ``committed``.
+
+    What the solutions have shown is dropped.
+    """
+    sources = {cell.id: cell.source for cell in committed.cells}
+    for cell in notebook.cells:
+        if ANSWER in tags(cell):
+            cell.source, cell.outputs = sources[cell.id], []
+
+
 def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> NotebookNode:
     """Execute ``notebook`` in its own folder and write the executed copy to ``output``.
 
+    Exercises are solved as `helpers.exercises` says.
     The kernel is the Python that runs this. Where standard error is a terminal, a bar shows the
     progress and is gone at the end. After a failure the cells tagged `CLEAN_UP` are executed in
     the same kernel, and ``output`` holds everything up to there. With the parameter
@@ -172,11 +197,12 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> Note
         parameters: values for the parameters cell, as `resolve` returns them.
 
     Raises:
+        CourseError: there is no solution for an exercise.
         LessonFailed: a cell raised, took longer than `CELL_TIMEOUT` or lost its kernel.
     """
     bar = {"desc": notebook.stem, "leave": False, "disable": None}
     return papermill.execute_notebook(
-        str(notebook),
+        answered(nbformat.read(notebook, as_version=4)),
         str(output),
         parameters=dict(parameters),
         engine_name="lesson",

@@ -1,7 +1,7 @@
-"""The two cells of a lesson that nobody writes: its facts below the title, its links at the end.
+"""The cells of a lesson that nobody writes: its facts, its links, and the help of its exercises.
 
-Both are Markdown cells with a tag, made from ``course.toml`` and from the notebook itself, and
-rewritten by ``make refresh``.
+They are Markdown cells with a tag, made from ``course.toml``, the exercises' texts and the notebook
+itself, and rewritten by ``make refresh``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from helpers.course.catalogue import Lesson
+from helpers.course.catalogue import CourseError, Lesson
+from helpers.exercises import Exercise, everything
 
 FACTS = "lesson-facts"
 """Tag of the cell below the title."""
@@ -21,8 +22,20 @@ FACTS = "lesson-facts"
 LINKS = "lesson-links"
 """Tag of the last cell."""
 
+HELP = "exercise-help"
+"""Tag of the cell with the hints and the solution of an exercise, below its check."""
+
+ANSWER = "answer"
+"""Tag of the cell in which the reader solves an exercise; its id is ``NAME-answer``."""
+
+CHECK = "check"
+"""Tag of the cell that checks an exercise; its id is ``NAME-check``."""
+
 EXTRA = "extra"
 """Tag of the cells that can be skipped in a session."""
+
+CORE = "core"
+"""Tag of all other cells."""
 
 NEEDS_VPN = "needs-vpn"
 """Tag of the cells that are left out on Google, because they need a VPN there."""
@@ -35,13 +48,30 @@ def tags(cell: NotebookNode) -> list[str]:
     return list(cell.metadata.get("tags", []))
 
 
+def exercise(cell: NotebookNode) -> Exercise:
+    """Return the exercise that a cell with the tag `ANSWER` or `CHECK` belongs to.
+
+    Raises:
+        CourseError: the cell's id names none.
+    """
+    name = str(cell.id).rpartition("-")[0]
+    if name not in everything():
+        raise CourseError(f"the cell {cell.id!r} is of no exercise in helpers/exercises")
+    return everything()[name]
+
+
 def minutes(cells: Iterable[NotebookNode]) -> int:
-    """Return how long ``cells`` take: reading at 180 words a minute, one minute a code cell."""
+    """Return how long ``cells`` take.
+
+    Reading at 180 words a minute, one minute a code cell, and what the exercises declare.
+    """
     words = code = 0
     for cell in cells:
-        if cell.cell_type == "code":
-            code += 1
-        elif not {FACTS, LINKS} & set(tags(cell)):
+        if ANSWER in tags(cell):
+            code += exercise(cell).minutes
+        elif cell.cell_type == "code":
+            code += CHECK not in tags(cell)
+        elif not {FACTS, LINKS, HELP} & set(tags(cell)):
             without_addresses = re.sub(r"\]\([^)]*\)|<[^>]*>", " ", cell.source)
             words += len(without_addresses.split())
     return math.ceil(words / WORDS_A_MINUTE) + code
@@ -77,18 +107,44 @@ def links(lesson: Lesson, lessons: Sequence[Lesson]) -> str:
     return " · ".join(parts) or "This is the only lesson so far."
 
 
+def help_of(exercise: Exercise) -> str:
+    """Return the Markdown of the hints and the solution of an exercise, both folded up."""
+    hints = "\n".join(f"{number}. {hint}" for number, hint in enumerate(exercise.hints, start=1))
+    return (
+        f"<details>\n<summary>Hints</summary>\n\n{hints}\n\n</details>\n"
+        f"<details>\n<summary>A solution</summary>\n\n```python\n{exercise.solution}\n```\n\n"
+        "</details>"
+    )
+
+
 def write_generated_cells(
     lesson: Lesson, lessons: Sequence[Lesson], notebook: NotebookNode
 ) -> None:
-    """Set the text of the two cells in ``notebook``, adding them where they are missing."""
-    _set(notebook, FACTS, 1, facts(lesson, lessons, notebook))
-    _set(notebook, LINKS, len(notebook.cells), links(lesson, lessons))
+    """Set the text of the generated cells in ``notebook``, adding them where they are missing.
 
+    Each cell that can't be skipped in a session gets the tag `CORE`.
 
-def _set(notebook: NotebookNode, tag: str, place: int, text: str) -> None:
+    Raises:
+        CourseError: there are no texts for an exercise.
+    """
+    for place, cell in reversed(list(enumerate(notebook.cells))):
+        if CHECK in tags(cell):
+            given = exercise(cell)
+            _set(notebook, HELP, place + 1, help_of(given), f"{given.name}-help", tags(cell))
+    _set(notebook, FACTS, 1, facts(lesson, lessons, notebook), FACTS)
+    _set(notebook, LINKS, len(notebook.cells), links(lesson, lessons), LINKS)
     for cell in notebook.cells:
-        if tag in tags(cell):
+        others = [tag for tag in tags(cell) if tag != CORE]
+        cell.metadata["tags"] = others if EXTRA in others else [CORE, *others]
+
+
+def _set(
+    notebook: NotebookNode, tag: str, place: int, text: str, id: str, like: Sequence[str] = ()
+) -> None:
+    for cell in notebook.cells:
+        if cell.id == id:
             cell.source = text
             return
-    cell = new_markdown_cell(text, id=tag, metadata={"tags": [tag]})
+    also = [EXTRA] if EXTRA in like else []
+    cell = new_markdown_cell(text, id=id, metadata={"tags": [*also, tag]})
     notebook.cells.insert(place, cell)

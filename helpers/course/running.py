@@ -11,7 +11,14 @@ from pathlib import Path
 import nbformat
 
 from helpers.course.catalogue import CourseError, Lesson, load
-from helpers.course.execution import LessonFailed, as_html, execute, resolve, without_traces
+from helpers.course.execution import (
+    LessonFailed,
+    as_html,
+    execute,
+    resolve,
+    unanswered,
+    without_traces,
+)
 from helpers.course.generated import write_generated_cells
 from helpers.course.surroundings import environment, fresh_cloud, own_jupyter, scratch_folder
 
@@ -76,8 +83,8 @@ def run(
 def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
     """Execute each lesson on a fresh cloud and rewrite its notebook in place.
 
-    The rewritten notebook has execution counts, new outputs and new generated cells, and no time
-    stamps. A lesson that fails is left as it was.
+    The rewritten notebook has execution counts, new outputs and new generated cells, no time stamps
+    and no answers to its exercises. A lesson that fails is left as it was.
 
     Args:
         notebooks: the folder of the course.
@@ -96,6 +103,7 @@ def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
             with fresh_cloud():
                 execute(path, output, {})
             notebook = without_traces(nbformat.read(output, as_version=4))
+            unanswered(notebook, nbformat.read(path, as_version=4))
             write_generated_cells(lesson, lessons, notebook)
             nbformat.validate(notebook)
             nbformat.write(notebook, path)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from helpers.course.catalogue import CourseError
+from helpers.exercises import PROGRESS
 
 
 @contextmanager
@@ -48,7 +49,8 @@ def own_jupyter(folder: Path) -> dict[str, str]:
     """Return the variables that keep Jupyter away from the user's own set-up.
 
     Kernels are those of this Python, whatever the user has installed; run-time files, IPython's
-    start-up files and matplotlib's cache are in ``folder``, so no home folder is needed.
+    start-up files, matplotlib's cache and the progress of the exercises are in ``folder``, so no
+    home folder is needed.
     """
     return {
         "JUPYTER_PATH": str(Path(sys.prefix, "share", "jupyter")),
@@ -57,6 +59,7 @@ def own_jupyter(folder: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(folder / "jupyter" / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLCONFIGDIR": str(folder / "matplotlib"),
+        PROGRESS: str(folder / "progress.json"),
     }
 
 

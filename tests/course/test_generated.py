@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from helpers.course.catalogue import Lesson
-from helpers.course.generated import minutes, write_generated_cells
+from helpers.course.catalogue import CourseError, Lesson
+from helpers.course.generated import minutes, tags, write_generated_cells
+from helpers.exercises import everything
 
 
 def lesson(file: str, title: str, before: tuple[str, ...] = ()) -> Lesson:
@@ -71,3 +73,44 @@ def test_reading_takes_a_minute_for_180_words_and_addresses_are_not_read() -> No
     assert minutes([prose]) == 1
     assert minutes([prose, new_markdown_cell("more")]) == 2
     assert minutes([prose, new_code_cell("1")]) == 2
+
+
+def exercised(*tags: str) -> NotebookNode:
+    answer = new_code_cell("# Yours", id="keep_secret_out-answer", metadata={"tags": ["answer"]})
+    check = new_code_cell(
+        "check()", id="keep_secret_out-check", metadata={"tags": [*tags, "check"]}
+    )
+    return new_notebook(cells=[new_markdown_cell("# Build it"), answer, check])
+
+
+def test_hints_and_solution_stand_below_the_check() -> None:
+    """Who reads on GitHub can't ask for a hint."""
+    written = exercised("extra")
+    write_generated_cells(LESSONS[0], LESSONS, written)
+    write_generated_cells(LESSONS[0], LESSONS, written)
+    assert [cell.id for cell in written.cells[2:5]] == [
+        *("keep_secret_out-answer", "keep_secret_out-check", "keep_secret_out-help")
+    ]
+    texts = everything()["keep_secret_out"]
+    assert all(hint in written.cells[4].source for hint in texts.hints)
+    assert f"```python\n{texts.solution}\n```" in written.cells[4].source
+    assert tags(written.cells[4]) == ["extra", "exercise-help"]
+
+
+def test_an_exercise_takes_the_minutes_that_it_declares() -> None:
+    assert minutes(exercised().cells[1:]) == everything()["keep_secret_out"].minutes
+
+
+def test_an_exercise_without_texts_is_refused() -> None:
+    written = exercised()
+    written.cells[2].id = "fly-check"
+    with pytest.raises(CourseError, match="'fly-check' is of no exercise"):
+        write_generated_cells(LESSONS[0], LESSONS, written)
+
+
+def test_what_can_not_be_skipped_is_core() -> None:
+    """A session leaves out what is tagged extra; a tool may pick what is tagged core."""
+    written = notebook()
+    written.cells[1].metadata["tags"] = ["extra", "core"]
+    write_generated_cells(LESSONS[1], LESSONS, written)
+    assert [tags(cell)[0] for cell in written.cells] == ["core", "core", "extra", "core", "core"]

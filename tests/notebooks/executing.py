@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
 import papermill
 
 from helpers.course.catalogue import Lesson, listed
+from helpers.course.execution import answered
+from helpers.course.surroundings import scratch_folder
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
@@ -23,6 +27,18 @@ LOCALCLOUD = [sys.executable, "-m", "helpers.localcloud"]
 def made_by_this_python(notebook: Path) -> bool:
     version = nbformat.read(notebook, as_version=4).metadata.language_info.version
     return version.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
+
+
+@contextmanager
+def solved(lessons: Sequence[Lesson]) -> Iterator[list[Path]]:
+    """The committed notebooks of ``lessons`` with their exercises solved, beside their apps."""
+    with scratch_folder("solved-") as scratch:
+        folder = scratch / "notebooks"
+        shutil.copytree(NOTEBOOKS, folder)
+        for lesson in lessons:
+            notebook = answered(nbformat.read(NOTEBOOKS / lesson.file, as_version=4))
+            nbformat.write(notebook, folder / lesson.file)
+        yield [folder / lesson.file for lesson in lessons]
 
 
 def nbval(*notebooks: Path) -> subprocess.CompletedProcess[str]:

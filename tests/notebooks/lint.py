@@ -13,15 +13,30 @@ from nbformat import NotebookNode
 
 from helpers.course.catalogue import Lesson
 from helpers.course.execution import CLEAN_UP, KERNEL
-from helpers.course.generated import EXTRA, FACTS, LINKS, NEEDS_VPN, tags, write_generated_cells
+from helpers.course.generated import (
+    ANSWER,
+    CHECK,
+    CORE,
+    EXTRA,
+    FACTS,
+    HELP,
+    LINKS,
+    NEEDS_VPN,
+    tags,
+    write_generated_cells,
+)
 from tests.notebooks.console import blocks, commands_outside
 
 IGNORE = "nbval-ignore-output"
 KNOWN_TAGS = {
     "parameters",
+    ANSWER,
+    CHECK,
     CLEAN_UP,
+    CORE,
     EXTRA,
     FACTS,
+    HELP,
     LINKS,
     NEEDS_VPN,
     IGNORE,
@@ -82,12 +97,14 @@ def _as_a_whole(notebook: NotebookNode, lesson: Lesson, lessons: Sequence[Lesson
     fresh = nbformat.from_dict(notebook)
     write_generated_cells(lesson, lessons, fresh)
     if [cell.source for cell in fresh.cells] != [cell.source for cell in notebook.cells]:
-        yield "its facts or links are out of date: make refresh"
+        yield "its facts, its links or the help of its exercises are out of date: make refresh"
 
 
 def _any_cell(cell: NotebookNode) -> Iterator[str]:
     for tag in sorted(set(tags(cell)) - KNOWN_TAGS):
         yield f"the tag {tag!r} means nothing here"
+    if len({CORE, EXTRA} & set(tags(cell))) != 1:
+        yield f"it must be {CORE} or {EXTRA}, and not both: make refresh"
 
 
 def _markdown_cell(cell: NotebookNode) -> Iterator[str]:
@@ -121,6 +138,8 @@ def _code_cell(cell: NotebookNode) -> Iterator[str]:
             yield "it wrote to stderr"
         if "image/svg+xml" in output.get("data", {}):
             yield "GitHub does not show SVG: use PNG"
+    if ANSWER in tags(cell) and (cell.outputs or IGNORE not in tags(cell)):
+        yield f"an answer shows nothing and has the tag {IGNORE}"
     text = shown(cell)
     if re.search(OF_THIS_MACHINE, text):
         yield "it shows a path of the machine that executed it"

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from helpers.course.catalogue import Lesson, load
 from helpers.course.surroundings import fresh_cloud
-from tests.notebooks.executing import LESSONS, NOTEBOOKS, left_in_the_cloud, nbval
+from tests.notebooks.executing import LESSONS, NOTEBOOKS, left_in_the_cloud, nbval, solved
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -43,7 +43,7 @@ def test_what_differs_from_the_committed_outputs_is_noticed(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
 def test_a_lesson_opened_alone_shows_what_is_committed(lesson: Lesson) -> None:
-    with fresh_cloud():
-        done = nbval(NOTEBOOKS / lesson.file)
+    with fresh_cloud(), solved([lesson]) as notebooks:
+        done = nbval(*notebooks)
         assert done.returncode == 0, done.stdout
         assert left_in_the_cloud([lesson]) == ""

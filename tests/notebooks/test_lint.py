@@ -57,11 +57,12 @@ def says(source: str) -> Change:
 
 
 def tells(markdown: str) -> Change:
-    return lambda n: n.cells.insert(SHOW, new_markdown_cell(markdown))
+    cell = new_markdown_cell(markdown, metadata={"tags": ["core"]})
+    return lambda n: n.cells.insert(SHOW, cell)
 
 
 def tagged(*tags: str) -> Change:
-    return lambda n: n.cells[SHOW].metadata.update(tags=list(tags))
+    return lambda n: n.cells[SHOW].metadata.update(tags=["core", *tags])
 
 
 def without_counts(notebook: NotebookNode) -> None:
@@ -73,6 +74,12 @@ def without_counts(notebook: NotebookNode) -> None:
 def failed(notebook: NotebookNode) -> None:
     error = new_output("error", ename="ValueError", evalue="no", traceback=[])
     notebook.cells[SHOW].outputs.append(error)
+
+
+def unsolved(notebook: NotebookNode) -> None:
+    tagged("answer")(notebook)
+    notebook.cells[SHOW].id = "keep_secret_out-answer"
+    write_generated_cells(LESSON, [LESSON], notebook)
 
 
 def test_a_good_notebook_has_no_complaints(tmp_path: Path) -> None:
@@ -107,6 +114,9 @@ def found(tmp_path: Path, change: Change) -> list[str]:
         (lambda n: n.cells[2].update(source="a = 1\nb = f'{a}'"), "literal values"),
         (lambda n: n.cells[2].update(source="import os"), "literal values"),
         (tagged("nbval-ignore-ouput"), "the tag 'nbval-ignore-ouput' means nothing"),
+        (tagged("extra"), "core or extra"),
+        (lambda n: n.cells[SHOW].metadata.update(tags=[]), "core or extra"),
+        (unsolved, "an answer shows nothing"),
         (tagged("nbval-skip"), "go together"),
         (tagged("skip-execution"), "go together"),
         (says("# NBVAL_IGNORE_OUTPUT: changes"), "reads tags here, not comments"),

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 HELPERS = (
     "course",
     "drill",
+    "check",
     "lab",
+    "exercises",
     "labels",
     "reach",
     "build",
@@ -33,7 +35,6 @@ HELPERS = (
     "source",
     "pictures",
     "show",
-    "check",
     "wiki",
     "localcloud",
     "regions",  # The only one that the local cloud reads too: facts, and nothing else.
