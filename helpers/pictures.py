@@ -1,16 +1,26 @@
-"""Pictures of what a lesson found: the way of a request, and times side by side.
+"""Pictures of what a lesson found: the way of a request, times side by side or one after another.
 
 Each is drawn from plain data, and its words for those who can't see it are made from the same. What
-a colour says, a mark, a line or a word says too.
+a colour says, a mark, a line or a word says too. GitHub strips SVG from outputs, so each is a PNG.
 """
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from helpers import show
+import IPython.display
+
+from helpers.show import display
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Picture: Any = IPython.display.Image
+PNG_DPI = 120
 
 BLUE, RED, GREY, INK = "#1a73e8", "#b3261e", "#5f6368", "#202124"
 
@@ -71,7 +81,7 @@ def way(stations: Sequence[Station]) -> None:
         _one_of(_STATES, station.state)
     from matplotlib.patches import FancyBboxPatch
 
-    drawing = show.figure(7.5, 0.62 * len(stations) + 0.1)
+    drawing = _figure(7.5, 0.62 * len(stations) + 0.1)
     axes = drawing.subplots()
     axes.axis("off")
     axes.set(xlim=(0, 7.5), ylim=(len(stations) - 0.45, -0.55))
@@ -102,7 +112,7 @@ def way(stations: Sequence[Station]) -> None:
                 axes.annotate("", (0.4, place - 0.29), (0.4, before + 0.29), arrowprops=arrow)
             before = place
     words = "; ".join(f"{station.name}, {_said(station)}" for station in stations)
-    show.picture(drawing, f"The way of a request. {words}.")
+    _show(drawing, f"The way of a request. {words}.")
 
 
 def times(bars: Sequence[Time]) -> None:
@@ -113,7 +123,7 @@ def times(bars: Sequence[Time]) -> None:
     """
     for bar in bars:
         _one_of(_KINDS, bar.kind)
-    drawing = show.figure(7.5, 0.6 + 0.4 * len(bars))
+    drawing = _figure(7.5, 0.6 + 0.4 * len(bars))
     axes = drawing.subplots()
     for place, bar in enumerate(bars):
         colour, hatch = _KINDS[bar.kind]
@@ -127,7 +137,69 @@ def times(bars: Sequence[Time]) -> None:
     axes.set_xlim(0, 1.45 * max((bar.seconds for bar in bars), default=0) or 1)
     axes.spines[["top", "right"]].set_visible(False)
     words = "; ".join(f"{bar.name}: {_read(bar.seconds)}, {bar.kind}" for bar in bars)
-    show.picture(drawing, f"Times side by side. {words}.")
+    _show(drawing, f"Times side by side. {words}.")
+
+
+def chain(parts: Sequence[str], arrows: Sequence[str]) -> None:
+    """Show boxes in a row, joined by arrows.
+
+    Args:
+        parts: the text of each box.
+        arrows: what happens between one box and the next: one text fewer than ``parts``.
+    """
+    drawing = _figure(2.1 * len(parts), 1.3)
+    axes = drawing.subplots()
+    axes.axis("off")
+    axes.set(xlim=(-0.45, len(parts) - 0.55), ylim=(-0.6, 0.6))
+    for place, text in enumerate(parts):
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "#e8f0fe", "edgecolor": "#1a73e8"}
+        axes.text(place, 0, text, ha="center", va="center", bbox=box)
+    for place, text in enumerate(arrows):
+        arrow = {"arrowstyle": "->", "color": "#5f6368"}
+        axes.annotate("", (place + 0.66, 0), (place + 0.34, 0), arrowprops=arrow)
+        axes.text(place + 0.5, 0.12, text, ha="center", va="bottom", fontsize=8, color="#5f6368")
+    words = "; ".join(
+        f"from {here} to {there}: {arrow}"
+        for here, there, arrow in zip(parts, parts[1:], arrows, strict=False)
+    )
+    _show(drawing, f"Boxes in a row, joined by arrows: {' '.join(words.split())}.")
+
+
+def timeline(spans: Mapping[str, tuple[float, float]]) -> None:
+    """Show when each of several things began and ended.
+
+    Args:
+        spans: for each name its beginning and its end, in seconds.
+    """
+    drawing = _figure(7.5, 0.6 + 0.4 * len(spans))
+    axes = drawing.subplots()
+    for place, (begin, end) in enumerate(spans.values()):
+        axes.barh(place, end - begin, left=begin, height=0.6, color="#1a73e8")
+        axes.text(end, place, f" {end - begin:.1f} s", va="center")
+    axes.set_yticks(range(len(spans)), list(spans))
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds")
+    axes.margins(x=0.12)
+    axes.set_xlim(left=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    words = "; ".join(
+        f"{name}: {_read(begin)} to {_read(end)}" for name, (begin, end) in spans.items()
+    )
+    _show(drawing, f"What took how long, on one axis of time. {words}.")
+
+
+def _figure(width: float, height: float) -> Figure:
+    # Not by pyplot: that keeps every figure, and would show this one a second time.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _show(drawing: Figure, alt: str) -> None:
+    """Show what was drawn; ``alt`` is it in words, for those who can't see it."""
+    png = io.BytesIO()
+    drawing.savefig(png, format="png", dpi=PNG_DPI)
+    display(Picture(png.getvalue(), alt=alt))
 
 
 def _said(station: Station) -> str:

@@ -1,14 +1,13 @@
-"""Tables, pictures and source code, shown so that they read the same everywhere.
+"""Tables, answers and source code, shown so that they read the same everywhere.
 
-In JupyterLab, on GitHub and in a book: GitHub strips style and SVG from outputs, so a table is
-plain HTML with a text twin, and a picture is a PNG with a sentence for those who can't see it.
+In JupyterLab, on GitHub and in a book: GitHub strips style from outputs, so a table is plain HTML
+with a text twin.
 """
 
 from __future__ import annotations
 
 import html
 import inspect
-import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,9 @@ import IPython.display
 
 if TYPE_CHECKING:
     import requests
-    from matplotlib.figure import Figure
 
 display: Any = IPython.display.display
-Picture: Any = IPython.display.Image
 
-PNG_DPI = 120
 LEFT = 'style="text-align: left"'
 """JupyterLab sets tables to the right; GitHub, which strips this, does not."""
 
@@ -91,64 +87,6 @@ def answer(response: requests.Response) -> None:
             "text": text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]} ...",
         }
     )
-
-
-def chain(parts: Sequence[str], arrows: Sequence[str], alt: str) -> None:
-    """Show boxes in a row, joined by arrows.
-
-    Args:
-        parts: the text of each box.
-        arrows: what happens between one box and the next: one text fewer than ``parts``.
-        alt: the picture in one sentence, for those who can't see it.
-    """
-    drawing = figure(2.1 * len(parts), 1.3)
-    axes = drawing.subplots()
-    axes.axis("off")
-    axes.set(xlim=(-0.45, len(parts) - 0.55), ylim=(-0.6, 0.6))
-    for place, text in enumerate(parts):
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "#e8f0fe", "edgecolor": "#1a73e8"}
-        axes.text(place, 0, text, ha="center", va="center", bbox=box)
-    for place, text in enumerate(arrows):
-        arrow = {"arrowstyle": "->", "color": "#5f6368"}
-        axes.annotate("", (place + 0.66, 0), (place + 0.34, 0), arrowprops=arrow)
-        axes.text(place + 0.5, 0.12, text, ha="center", va="bottom", fontsize=8, color="#5f6368")
-    picture(drawing, alt)
-
-
-def timeline(spans: Mapping[str, tuple[float, float]], alt: str) -> None:
-    """Show when each of several things began and ended.
-
-    Args:
-        spans: for each name its beginning and its end, in seconds.
-        alt: the picture in one sentence, for those who can't see it.
-    """
-    drawing = figure(7.5, 0.6 + 0.4 * len(spans))
-    axes = drawing.subplots()
-    for place, (begin, end) in enumerate(spans.values()):
-        axes.barh(place, end - begin, left=begin, height=0.6, color="#1a73e8")
-        axes.text(end, place, f" {end - begin:.1f} s", va="center")
-    axes.set_yticks(range(len(spans)), list(spans))
-    axes.invert_yaxis()
-    axes.set_xlabel("seconds")
-    axes.margins(x=0.12)
-    axes.set_xlim(left=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    picture(drawing, alt)
-
-
-def figure(width: float, height: float) -> Figure:
-    """Return an empty figure of that many inches, to draw on."""
-    # Not by pyplot: that keeps every figure, and would show this one a second time.
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def picture(drawing: Figure, alt: str) -> None:
-    """Show what was drawn; ``alt`` is it in words, for those who can't see it."""
-    png = io.BytesIO()
-    drawing.savefig(png, format="png", dpi=PNG_DPI)
-    display(Picture(png.getvalue(), alt=alt))
 
 
 def _html(text: str) -> str:

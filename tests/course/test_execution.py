@@ -172,8 +172,8 @@ def test_the_page_of_a_lesson_can_be_read_without_a_network(tmp_path: Path) -> N
 
 def test_a_picture_says_on_the_page_what_it_shows(tmp_path: Path) -> None:
     """Else whoever can't see it is told that nobody described it."""
-    draw = "from helpers import show; show.chain(['a', 'b'], ['to'], alt='An a & a b.')"
+    draw = "from helpers import pictures; pictures.chain(['a', 'b'], ['a & b'])"
     lesson = write_notebook(tmp_path / "a.ipynb", code(draw))
     page = as_html(execute(lesson, tmp_path / "out.ipynb", {}), "Draw")
-    assert 'alt="An a &amp; a b."' in page
+    assert "from a to b: a &amp; b." in page
     assert "No description has been provided" not in page

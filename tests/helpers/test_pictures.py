@@ -40,6 +40,25 @@ def test_the_words_of_a_way_have_every_station_its_state_and_why() -> None:
     )
 
 
+def test_the_words_of_a_chain_have_every_box_and_arrow() -> None:
+    picture, words = shown(
+        lambda: pictures.chain(["folder", "bucket", "build"], ["a\ntgz", "fetch"])
+    )
+    assert picture
+    assert words == (
+        "Boxes in a row, joined by arrows: from folder to bucket: a tgz;"
+        " from bucket to build: fetch."
+    )
+
+
+def test_the_words_of_a_timeline_have_every_beginning_and_end() -> None:
+    picture, words = shown(lambda: pictures.timeline({"BUILD": (0.0, 2.0), "PUSH": (2.0, 2.05)}))
+    assert picture
+    assert words == (
+        "What took how long, on one axis of time. BUILD: 0 ms to 2.00 s; PUSH: 2.00 s to 2.05 s."
+    )
+
+
 def test_the_words_of_times_have_each_number_and_where_it_is_from() -> None:
     """A simulated number must never pass for a measured one."""
     picture, words = shown(

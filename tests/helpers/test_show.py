@@ -56,17 +56,6 @@ def test_an_answer_is_shown_without_its_html() -> None:
     assert text.endswith(" Error: A&B No x.")
 
 
-def test_a_picture_is_a_png_with_words_for_who_can_not_see_it() -> None:
-    InteractiveShell.instance()
-    with capture_output() as captured:
-        show.chain(["a", "b"], ["c"], alt="From a to b.")
-        show.timeline({"BUILD": (0.0, 2.0)}, alt="It builds.")
-    assert len(captured.outputs) == 2
-    for output, alt in zip(captured.outputs, ["From a to b.", "It builds."], strict=True):
-        assert output.data["image/png"]
-        assert output.metadata["image/png"]["alt"] == alt
-
-
 def test_the_source_of_a_function_is_shown_as_it_is_written(capsys) -> None:
     show.source(show.source)
     assert capsys.readouterr().out.startswith("def source(function")
