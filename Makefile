@@ -19,7 +19,7 @@ run: venv
 	@$(RUN) -m helpers.course run $(ARGS)
 
 test: venv
-	@$(RUN) -m pytest -n 3 --dist loadscope $(if $(STRICT),--no-skips) $(ARGS)
+	@$(RUN) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(if $(STRICT),--no-skips) $(ARGS)
 
 lab: venv
 	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter:$$JUPYTER_CONFIG_PATH \
