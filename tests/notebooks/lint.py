@@ -25,6 +25,7 @@ from helpers.course.generated import (
     HELP,
     LINKS,
     NEEDS_VPN,
+    SECONDS,
     tags,
     write_generated_cells,
 )
@@ -98,6 +99,8 @@ def _as_a_whole(notebook: NotebookNode, lesson: Lesson, lessons: Sequence[Lesson
     write_generated_cells(lesson, lessons, fresh)
     if [cell.source for cell in fresh.cells] != [cell.source for cell in notebook.cells]:
         yield "its facts, its links or the help of its exercises are out of date: make refresh"
+    if SECONDS not in notebook.metadata:
+        yield "it does not say how long its cells take: make refresh"
     yield from content.of_the_whole(notebook, lesson, lessons)
 
 

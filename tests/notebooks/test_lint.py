@@ -49,7 +49,7 @@ def good(lesson: Lesson = LESSON) -> NotebookNode:
             code("lab.clean_up()", "clean-up"),
             new_markdown_cell("## What you saw\n\n- Hello.\n\n## What's next\n\nMore."),
         ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}, "seconds": 5},
     )
     if lesson is NUMBERED:
         exercised(notebook)
@@ -159,6 +159,8 @@ def found(tmp_path: Path, change: Change, lesson: Lesson = LESSON) -> list[str]:
         ),
         (lambda n: n.cells.pop(), "out of date"),
         (lambda n: n.metadata.kernelspec.update(name="mine"), "its kernel is not python3"),
+        (lambda n: n.metadata.pop("seconds"), "how long its cells take"),
+        (lambda n: n.metadata.update(seconds=40), "out of date"),
         (lambda n: n.cells[PARAMETERS].metadata.update(tags=[]), "the tag parameters"),
         (tagged("parameters"), "the tag parameters"),
         (lambda n: n.cells[ENTER].update(source="1"), "must enter the cloud"),
