@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+TRACK ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null)
@@ -16,7 +17,7 @@ MADE_FROM := { pwd -P; cat requirements.lock pyproject.toml; }
 .DEFAULT_GOAL := run
 
 run: venv
-	@$(RUN) -m helpers.course run $(ARGS)
+	@$(RUN) -m helpers.course run $(if $(TRACK),--track $(TRACK)) $(ARGS)
 
 test: venv
 	@$(RUN) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(if $(STRICT),--no-skips) $(ARGS)
