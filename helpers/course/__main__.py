@@ -49,16 +49,20 @@ def main() -> None:
     metavar="NAME VALUE",
     help="A value for the parameters cell of every lesson; may be repeated.",
 )
+@click.option(
+    "--track", default="", help="Execute a track of course.toml, without what it leaves out."
+)
 @LESSONS
 def run(
     notebooks: Path,
     build: Path,
     parameters: tuple[tuple[str, str], ...],
+    track: str,
     lessons: tuple[str, ...],
 ) -> None:
     """Execute the lessons in order (or those named) in one temporary cloud."""
     with _told():
-        running.run(notebooks, build, lessons, dict(parameters), click.echo)
+        running.run(notebooks, build, lessons, dict(parameters), click.echo, track)
 
 
 @main.command()

@@ -124,13 +124,37 @@ def test_on_google_no_local_cloud_is_started_and_local_lessons_are_left_out(
     assert lines[0] == "01-b is left out: not the same cells on Google (local-only)"
 
 
+TAGGED = [code("print('by VPN')", "needs-vpn"), code("print('more')", "extra"), code("print(1)")]
+
+
+def test_what_needs_a_vpn_is_left_out_on_google_alone(tmp_path: Path) -> None:
+    """Nobody has a VPN at hand, and the rest of the lesson is worth having."""
+    course = write_course(tmp_path / "course", a=TAGGED)
+    run(course, tmp_path / "build", (), {"cloud": "google"}, print)
+    assert printed(tmp_path / "build" / "00-a.ipynb") == "more\n1\n"
+
+
+def test_a_track_takes_of_its_lessons_what_a_session_has_time_for(tmp_path: Path) -> None:
+    course = write_course(tmp_path / "course", a=TAGGED, b=[code("1 / 0")], c=TAGGED)
+    with (course / "course.toml").open("a") as file:
+        file.write('[[track]]\nname = "1h"\nminutes = 60\nlessons = ["00-a.ipynb", "02-c.ipynb"]')
+    build = tmp_path / "build"
+    run(course, build, (), {}, print, "1h")
+    assert [path.name for path in sorted(build.glob("*.ipynb"))] == ["00-a.ipynb", "02-c.ipynb"]
+    assert printed(build / "00-a.ipynb") == "by VPN\n1\n"
+    with pytest.raises(CourseError, match="no track '3h'; the tracks are: 1h"):
+        run(course, build, (), {}, print, "3h")
+    with pytest.raises(CourseError, match="no lesson '01-b'; the lessons are: 00-a, 02-c"):
+        run(course, build, ("01-b",), {}, print, "1h")
+
+
 def test_refresh_executes_each_lesson_on_its_own_cloud_and_rewrites_it(tmp_path: Path) -> None:
     course = write_course(tmp_path / "course", a=[code(HOME)], b=[code(HOME)])
     refresh(course, (), print)
     assert printed(course / "00-a.ipynb") != printed(course / "01-b.ipynb")
     notebook = nbformat.read(course / "00-a.ipynb", as_version=4)
     assert [c.execution_count for c in notebook.cells if c.cell_type == "code"] == [1, 2]
-    assert notebook.cells[1].source.startswith("**Time:**")
+    assert "run in about 5 s." in notebook.cells[1].source
     assert notebook.cells[-1].source == "Next: [b](01-b.ipynb)"
 
 

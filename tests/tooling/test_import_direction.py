@@ -43,6 +43,7 @@ HELPERS = (
 LOCAL_CLOUD = (
     "__main__",
     "cli",
+    "session",
     "start",
     "daemon",
     "machines",
