@@ -32,16 +32,15 @@ from .registry.blobs import Blobs
 PROJECT = Path(__file__).parents[2]
 
 DISK_BYTES = 2_000_000_000
-"""Free on the home's disk. The lessons of a two-hour session take 0.4 GB of it; what a reader
-builds beside them, and the lessons after the session, want room too."""
+"""Free on the home's disk. The lessons of a two-hour session took 0.4 GB of it (2026-11-28); what a
+reader builds beside them, and the lessons after the session, want room too."""
 
 MEMORY_BYTES = 2_000_000_000
-"""Available. The local cloud, a kernel and what they start took 0.4 GB at most in a two-hour
-session; the instances of one load test, JupyterLab and a browser take as much each."""
+"""Available. The local cloud and a kernel took 0.4 GB at most in the lessons of a two-hour session
+(2026-11-28); what they start, JupyterLab and a browser share the rest."""
 
 JUPYTER_SECONDS = 60
 """How long JupyterLab may take to answer."""
-
 
 PATIENCE = Retry(connect=20, backoff_factor=0.02, backoff_max=1)
 """JupyterLab tells its address shortly before it listens there."""
