@@ -16,6 +16,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = ["00-start-here", "01-cloud-build", "03-deploy", "04-auth-tokens"]
 
 
+@pytest.mark.timeout(900)
 def test_the_track_of_a_session_runs_on_the_process_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
