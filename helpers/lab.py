@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from google.auth.exceptions import DefaultCredentialsError
 
-from helpers import auth, exercises, regions, show
+from helpers import auth, exercises, recap, regions, show
 from helpers.labels import Labels, is_free, label_of, with_label
 from helpers.reach import certificate_issuer, grpc_trusts
 
@@ -241,6 +241,29 @@ def clean_up() -> None:
     show.table(deleted or [("nothing", "nothing was there")], ["deleted", "name"])
     if failed:
         raise RuntimeError("Still there:\n" + "\n".join(failed))
+
+
+def catch_up(lesson: str | int, notebooks: Path = Path()) -> None:
+    """Put a latecomer at the start of ``lesson``, and show what the lessons before it have shown.
+
+    Call it right after `enter`, in the notebook of ``lesson``. What lessons that were not finished
+    have left is deleted as `clean_up` does it: nothing but what carries your label. A lesson needs
+    nothing of another, and a local cloud makes by itself what is slow the first time.
+
+    Args:
+        lesson: its number, such as ``4`` or ``"04"``, or its name, such as ``04-auth-tokens``.
+        notebooks: the folder of the lessons.
+
+    Raises:
+        CannotEnter: no cloud was entered.
+        ValueError: there is no such lesson; the text names the choices. Nothing was deleted.
+        RuntimeError: something of yours is still there; the text names it.
+    """
+    _entered()
+    seen = recap.rows(lesson, notebooks)
+    clean_up()
+    if seen:
+        show.table(seen, recap.COLUMNS)
 
 
 def _entered() -> _Place:

@@ -19,6 +19,7 @@ HELPERS = (
     "check",
     "lab",
     "exercises",
+    "recap",
     "labels",
     "reach",
     "build",
