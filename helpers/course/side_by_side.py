@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from threading import Event
 
 from tqdm import tqdm
 
@@ -30,8 +31,11 @@ def executed(
         LessonFailed: a command's status was not zero; the text is what it printed.
     """
     children: list[subprocess.Popen[str]] = []
+    ending = Event()
 
     def execute(lesson: str) -> float:
+        if ending.is_set():
+            raise CancelledError
         begun = time.monotonic()
         with subprocess.Popen(
             [*command, lesson],
@@ -43,6 +47,7 @@ def executed(
             children.append(child)
             said, _ = child.communicate()
         if child.returncode:
+            ending.set()
             raise LessonFailed(said.strip())
         return time.monotonic() - begun
 
@@ -59,7 +64,7 @@ def executed(
                 with tqdm.external_write_mode():
                     yield lesson, seconds
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            ending.set()
             for child in children:
                 child.terminate()
             raise
