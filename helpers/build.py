@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,6 +71,14 @@ def submit(source: str | Path, tag: str, labels: Mapping[str, str]) -> cloudbuil
         build=described(tag, archive),
     )
     return follow(client, client.create_build(request).metadata.build)
+
+
+def since(moment: datetime) -> list[cloudbuild.Build]:
+    """Return the builds of your project that were asked for after ``moment``, the newest first."""
+    project = google.auth.default()[1] or ""
+    wanted = f'create_time>"{moment.isoformat()}"'
+    request = cloudbuild.ListBuildsRequest(project_id=project, filter=wanted)
+    return list(cloudbuild.CloudBuildClient().list_builds(request))
 
 
 def described(tag: str, archive: storage.Blob) -> cloudbuild.Build:

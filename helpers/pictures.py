@@ -1,4 +1,4 @@
-"""Pictures of what a lesson found: the way of a request, times side by side or one after another.
+"""Pictures of what a lesson found: the way of a request, times, and what is kept where.
 
 Each is drawn from plain data, and its words for those who can't see it are made from the same. What
 a colour says, a mark, a line or a word says too. GitHub strips SVG from outputs, so each is a PNG.
@@ -17,7 +17,10 @@ import IPython.display
 from helpers.show import display
 
 if TYPE_CHECKING:
+    from google.cloud.artifactregistry_v1 import DockerImage
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import FancyBboxPatch
 
 Picture: Any = IPython.display.Image
 PNG_DPI = 120
@@ -79,8 +82,6 @@ def way(stations: Sequence[Station]) -> None:
     """
     for station in stations:
         _one_of(_STATES, station.state)
-    from matplotlib.patches import FancyBboxPatch
-
     drawing = _figure(7.5, 0.62 * len(stations) + 0.1)
     axes = drawing.subplots()
     axes.axis("off")
@@ -89,19 +90,8 @@ def way(stations: Sequence[Station]) -> None:
     for place, station in enumerate(stations):
         mark, colour, line, fill = _STATES[station.state]
         left = 0.75 if station.state == NOT_USED else 0.05
-        axes.add_patch(
-            FancyBboxPatch(
-                (left, place - 0.27),
-                3.25 - left,
-                0.54,
-                boxstyle="round,pad=0,rounding_size=0.1",
-                mutation_aspect=1.6,
-                facecolor=fill,
-                edgecolor=colour,
-                linestyle=line,
-                linewidth=2 if station.state == STOPPED else 1.2,
-            )
-        )
+        box = _box(axes, left, place - 0.27, 3.25 - left, 0.54, fill, colour)
+        box.set(linestyle=line, linewidth=2 if station.state == STOPPED else 1.2)
         axes.text(left + 0.2, place, mark, ha="center", va="center", color=INK)
         axes.text(left + 0.38, place, station.name, va="center", color=INK)
         note = textwrap.fill(_said(station), 52)
@@ -188,11 +178,64 @@ def timeline(spans: Mapping[str, tuple[float, float]]) -> None:
     _show(drawing, f"What took how long, on one axis of time. {words}.")
 
 
+def registry_map(repositories: Mapping[str, Sequence[DockerImage]]) -> None:
+    """Show what the repositories of a lesson hold, side by side, the oldest image on top.
+
+    An image that is in several of them stands in one row.
+
+    Args:
+        repositories: for each location the images there, as Artifact Registry lists them.
+    """
+    every = [image for images in repositories.values() for image in images]
+    every.sort(key=lambda image: image.upload_time)
+    rows = list(dict.fromkeys(map(_digest, every))) or [""]
+    drawing = _figure(3.8 * len(repositories), 0.75 * len(rows) + 0.6)
+    axes = drawing.subplots()
+    axes.axis("off")
+    axes.set(xlim=(-0.1, 3.8 * len(repositories) - 0.7), ylim=(len(rows) - 0.4, -1.05))
+    centred: Any = {"ha": "center", "va": "center", "color": INK}
+    over = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+    words = []
+    beside: set[str] = set()
+    for column, (place, images) in enumerate(repositories.items()):
+        left = 3.8 * column
+        _box(axes, left, -1, 3, len(rows) + 0.55, "white", GREY)
+        axes.text(left + 1.5, -0.7, place, weight="bold", **centred)
+        if not images:
+            axes.text(left + 1.5, 0, "nothing", **centred)
+        for image in images:
+            row = rows.index(_digest(image))
+            _box(axes, left + 0.15, row - 0.37, 2.7, 0.74, "#e8f0fe", BLUE)
+            axes.text(left + 0.3, row - 0.14, _tags(image), va="center", color=INK)
+            axes.text(left + 0.3, row + 0.16, _name(image), va="center", fontsize=8, color=INK)
+            if _digest(image) in beside:
+                axes.plot((left - 0.95, left + 0.15), (row, row), color=BLUE)
+                axes.text(left - 0.4, row, "the same\ndigest", fontsize=8, bbox=over, **centred)
+        beside = {_digest(image) for image in images}
+        in_order = sorted(images, key=lambda image: image.upload_time)
+        held = "; ".join(f"{_name(image)}, {_tags(image)}" for image in in_order)
+        words.append(f"{place}: {held or 'nothing'}.")
+    _show(drawing, f"What the repositories hold, by location. {' '.join(words)}")
+
+
 def _figure(width: float, height: float) -> Figure:
     # Not by pyplot: that keeps every figure, and would show this one a second time.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def _box(
+    axes: Axes, left: float, top: float, width: float, height: float, fill: str, edge: str
+) -> FancyBboxPatch:
+    """Draw a box with round corners, on an axis that points down."""
+    from matplotlib.patches import FancyBboxPatch
+
+    style = "round,pad=0,rounding_size=0.1"
+    box = FancyBboxPatch((left, top), width, height, style, mutation_aspect=1.6)
+    box.set(facecolor=fill, edgecolor=edge, linewidth=1.2)
+    axes.add_patch(box)
+    return box
 
 
 def _show(drawing: Figure, alt: str) -> None:
@@ -204,6 +247,21 @@ def _show(drawing: Figure, alt: str) -> None:
 
 def _said(station: Station) -> str:
     return f"{station.state}: {station.note}" if station.note else station.state
+
+
+def _digest(image: DockerImage) -> str:
+    """As much of the digest as registries print."""
+    return image.uri.partition("@")[2][: len("sha256:") + 12]
+
+
+def _name(image: DockerImage) -> str:
+    short = image.uri.partition("@")[0].rpartition("/")[2]
+    return f"{short}@{_digest(image)}"
+
+
+def _tags(image: DockerImage) -> str:
+    tags = sorted(image.tags)
+    return f"{'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}" if tags else "no tag"
 
 
 def _read(seconds: float) -> str:

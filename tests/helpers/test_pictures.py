@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
+from google.cloud.artifactregistry_v1 import DockerImage
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
@@ -79,9 +81,34 @@ def test_the_words_of_times_have_each_number_and_where_it_is_from() -> None:
     )
 
 
+def stored(location: str, letter: str, hour: int, *tags: str) -> DockerImage:
+    uri = f"{location}-docker.pkg.dev/hands-on/registry/app@sha256:{64 * letter}"
+    return DockerImage(uri=uri, tags=tags, upload_time=datetime(2026, 11, 28, hour, tzinfo=UTC))
+
+
+def test_the_words_of_a_registry_map_have_every_image_its_tags_and_where_it_is() -> None:
+    """Who can't see the picture would not know which image is in both places."""
+    picture, words = shown(
+        lambda: pictures.registry_map(
+            {
+                "us": [stored("us", "b", 2, "v2"), stored("us", "a", 1, "v1", "stable")],
+                "asia": [stored("asia", "b", 3)],
+                "europe": [],
+            }
+        )
+    )
+    assert picture
+    assert words == (
+        "What the repositories hold, by location."
+        " us: app@sha256:aaaaaaaaaaaa, tags stable, v1; app@sha256:bbbbbbbbbbbb, tag v2."
+        " asia: app@sha256:bbbbbbbbbbbb, no tag. europe: nothing."
+    )
+
+
 def test_nothing_but_nothing_takes_no_time() -> None:
     """The scale of a chart whose bars are all empty must not be an error."""
     assert shown(lambda: pictures.times([Time("Seoul", 0.0, pictures.COMPUTED)]))[0]
+    assert shown(lambda: pictures.registry_map({"us": []}))[0]
 
 
 @pytest.mark.parametrize(

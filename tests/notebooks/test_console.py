@@ -18,7 +18,7 @@ needs_gcloud = pytest.mark.skipif(
 )
 
 NOT_RUN = {
-    "00-start-here": ["it starts the shell that all other commands are typed into"],
+    "00-start-here": ["all other commands are typed into what it starts"],
     "04-auth-tokens": ["it opens a browser"],
     "06-custom-domains": [
         "there are no load balancers in the local cloud",
