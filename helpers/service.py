@@ -12,6 +12,8 @@ import requests
 from google.api_core.exceptions import NotFound
 from google.cloud import run_v2
 
+from helpers.clients import client, finished
+
 DEPLOY_SECONDS = 600
 """How long a deployment may take. Cloud Run gives a container four minutes to start listening.
 
@@ -36,10 +38,10 @@ def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
     container = run_v2.Container(image=image)
     template = run_v2.RevisionTemplate(containers=[container])
     service = run_v2.Service(name=name, labels=labels, template=template)
-    operation = run_v2.ServicesClient().update_service(
+    operation = client(run_v2.ServicesClient).update_service(
         run_v2.UpdateServiceRequest(service=service, allow_missing=True)
     )
-    return operation.result(timeout=DEPLOY_SECONDS)
+    return finished(operation, DEPLOY_SECONDS)
 
 
 def get(name: str) -> run_v2.Service:
@@ -48,7 +50,7 @@ def get(name: str) -> run_v2.Service:
     Raises:
         google.api_core.exceptions.NotFound: there is no such service.
     """
-    return run_v2.ServicesClient().get_service(name=name)
+    return client(run_v2.ServicesClient).get_service(name=name)
 
 
 def update(service: run_v2.Service) -> run_v2.Service:
@@ -60,8 +62,8 @@ def update(service: run_v2.Service) -> run_v2.Service:
         google.api_core.exceptions.GoogleAPICallError: Google refused, or the container of a new
             revision did not start; the text says why.
     """
-    operation = run_v2.ServicesClient().update_service(service=service)
-    return operation.result(timeout=DEPLOY_SECONDS)
+    operation = client(run_v2.ServicesClient).update_service(service=service)
+    return finished(operation, DEPLOY_SECONDS)
 
 
 def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
@@ -78,7 +80,7 @@ def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
 
 def revisions(name: str) -> list[str]:
     """Return the short names of the revisions of the service ``name``, the newest first."""
-    found = run_v2.RevisionsClient().list_revisions(parent=name)
+    found = client(run_v2.RevisionsClient).list_revisions(parent=name)
     newest_first = sorted(found, key=lambda revision: revision.create_time, reverse=True)
     return [revision.name.rpartition("/")[2] for revision in newest_first]
 
@@ -89,7 +91,7 @@ def url(name: str) -> str:
     Raises:
         google.api_core.exceptions.NotFound: there is no such service.
     """
-    return str(run_v2.ServicesClient().get_service(name=name).uri)
+    return str(client(run_v2.ServicesClient).get_service(name=name).uri)
 
 
 def call(url: str, token: str = "") -> requests.Response:
@@ -117,16 +119,16 @@ def add_invoker(name: str, member: str) -> None:
         name: the full name of the service.
         member: such as ``serviceAccount:ADDRESS``, ``user:ADDRESS`` or ``allUsers``.
     """
-    client = run_v2.ServicesClient()
-    policy = client.get_iam_policy(request={"resource": name})
+    api = client(run_v2.ServicesClient)
+    policy = api.get_iam_policy(request={"resource": name})
     policy.bindings.add(role="roles/run.invoker", members=[member])
-    client.set_iam_policy(request={"resource": name, "policy": policy})
+    api.set_iam_policy(request={"resource": name, "policy": policy})
 
 
 def delete(name: str) -> bool:
     """Delete the service ``name`` with all its revisions; return whether there was one."""
     try:
-        run_v2.ServicesClient().delete_service(name=name).result(timeout=DEPLOY_SECONDS)
+        finished(client(run_v2.ServicesClient).delete_service(name=name), DEPLOY_SECONDS)
     except NotFound:
         return False
     return True

@@ -30,6 +30,7 @@ HELPERS = (
     "network",
     "ingress",
     "rest",
+    "clients",
     "auth",
     "descriptions",
     "source",
