@@ -5,8 +5,10 @@ A service is known by its full name, ``projects/PROJECT/locations/REGION/service
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import requests
 from google.api_core.exceptions import NotFound
@@ -21,6 +23,14 @@ Source: https://docs.cloud.google.com/run/docs/container-contract (2026-04-08)
 """
 
 CALL_SECONDS = 60
+
+
+class Timed(NamedTuple):
+    """An answer, and when its request was sent and when it came, in seconds of one clock."""
+
+    answer: requests.Response
+    sent: float
+    answered: float
 
 
 def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
@@ -112,6 +122,17 @@ def call_many(url: str, token: str, count: int, at_once: int) -> list[requests.R
         return list(callers.map(lambda _: session.get(url, timeout=CALL_SECONDS), range(count)))
 
 
+def start_calls(url: str, token: str, count: int) -> list[Future[Timed]]:
+    """Send ``count`` GET requests at once, as `call` does, and return what their answers will be.
+
+    They go on while you do something else; ``result()`` of one waits for its answer.
+    """
+    callers = ThreadPoolExecutor(max_workers=count)
+    calls = [callers.submit(_timed, url, token) for _ in range(count)]
+    callers.shutdown(wait=False)
+    return calls
+
+
 def add_invoker(name: str, member: str) -> None:
     """Let ``member`` call the service ``name``, beside those who already may.
 
@@ -132,3 +153,9 @@ def delete(name: str) -> bool:
     except NotFound:
         return False
     return True
+
+
+def _timed(url: str, token: str) -> Timed:
+    sent = time.monotonic()
+    answer = call(url, token)
+    return Timed(answer, sent, time.monotonic())
