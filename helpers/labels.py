@@ -12,6 +12,7 @@ from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
 from helpers import domains, network
+from helpers.clients import finished
 from helpers.descriptions import labels_in
 from helpers.rest import Missing
 from helpers.source import staging_bucket_name
@@ -159,4 +160,4 @@ def with_label(
 
 
 def _finish(delete: Callable[..., Any], name: str) -> None:
-    delete(name=name).result()
+    finished(delete(name=name))

@@ -31,6 +31,7 @@ HELPERS = (
     "network",
     "ingress",
     "rest",
+    "clients",
     "auth",
     "descriptions",
     "source",
