@@ -10,12 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from google.api_core.exceptions import NotFound
+from google.api_core.future.polling import DEFAULT_POLLING
 from google.cloud import run_v2
 
 DEPLOY_SECONDS = 600
 """How long a deployment may take. Cloud Run gives a container four minutes to start listening.
 
 Source: https://docs.cloud.google.com/run/docs/container-contract (2026-04-08)
+"""
+
+OFTEN = DEFAULT_POLLING.with_delay(initial=0.1)
+"""How to ask whether a deployment is done: the first pauses are short, and each is longer than the
+one before. The library's own begin with up to a second.
 """
 
 CALL_SECONDS = 60
@@ -39,7 +45,7 @@ def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
     operation = run_v2.ServicesClient().update_service(
         run_v2.UpdateServiceRequest(service=service, allow_missing=True)
     )
-    return operation.result(timeout=DEPLOY_SECONDS)
+    return operation.result(timeout=DEPLOY_SECONDS, polling=OFTEN)
 
 
 def get(name: str) -> run_v2.Service:
@@ -61,7 +67,7 @@ def update(service: run_v2.Service) -> run_v2.Service:
             revision did not start; the text says why.
     """
     operation = run_v2.ServicesClient().update_service(service=service)
-    return operation.result(timeout=DEPLOY_SECONDS)
+    return operation.result(timeout=DEPLOY_SECONDS, polling=OFTEN)
 
 
 def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
