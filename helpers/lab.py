@@ -74,8 +74,9 @@ def enter(
         project: the project's id; for Google it must be one of yours.
         region: where the lesson makes things.
         makes: what the lesson will make: the kind (``service``, ``repository``, ...) and the name
-            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Zones and
-            networks are deleted in the end only if the lesson says here that it makes one.
+            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Domain
+            mappings, zones and networks are deleted in the end only if the lesson says here that it
+            makes one.
 
     Raises:
         CannotEnter: the text says why and what to do; nothing was made.

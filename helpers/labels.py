@@ -105,20 +105,20 @@ def with_label(
 ) -> Iterator[Thing]:
     """Yield all that carries ``label``.
 
-    That is domain mappings, services, repositories, service accounts, source archives and their
-    bucket; and of ``kinds`` zones and networks, with all that is in them.
+    That is services, repositories, service accounts, source archives and their bucket; and of
+    ``kinds`` domain mappings, and zones and networks with all that is in them.
 
     Args:
         label: what to look for.
         project: the project's id.
         region: where mappings, services and repositories are.
         elsewhere: other locations of repositories.
-        kinds: look for these too, each of which takes an API of its own: ``zone``, ``network``.
-            Who gives up a zone gives up its domain, because the proof of owning it was a record in
-            there.
+        kinds: look for these too, each of which few lessons make: ``domain mapping``, ``zone``,
+            ``network``. Who gives up a zone gives up its domain, because the proof of owning it was
+            a record in there.
     """
     parent = f"projects/{project}/locations"
-    for mapping in domains.mappings(f"{parent}/{region}"):
+    for mapping in domains.mappings(f"{parent}/{region}") if "domain mapping" in kinds else ():
         about = mapping["metadata"]
         if carries(about.get("labels"), label):
             service = f"{parent}/{region}/services/{mapping['spec']['routeName']}"
