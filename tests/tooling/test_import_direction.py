@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 HELPERS = (
+    "adopt",
     "course",
+    "sweep",
     "drill",
     "check",
     "lab",
@@ -32,6 +34,7 @@ HELPERS = (
     "rest",
     "auth",
     "descriptions",
+    "clock",
     "source",
     "pictures",
     "show",
