@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 HELPERS = (
+    "adopt",
     "course",
+    "sweep",
     "drill",
     "check",
     "lab",
@@ -34,6 +36,7 @@ HELPERS = (
     "clients",
     "auth",
     "descriptions",
+    "clock",
     "source",
     "pictures",
     "show",
