@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import requests
 from google.auth.transport.requests import AuthorizedSession
 
-from helpers import auth
+from helpers import auth, rest
 
 ADDRESS = "https://logging.googleapis.com/v2/entries:list"
 MOST = 100
@@ -60,6 +60,33 @@ def of_revision(project: str, revision: str) -> list[Line]:
         for entry in answer.json().get("entries", [])
         if "textPayload" in entry
     ]
+
+
+def statuses(
+    project: str,
+    revision: str,
+    since: datetime | None = None,
+    most: int = 1000,
+    among: str = "",
+) -> list[int]:
+    """Return the statuses of the first answers that a revision gave, the oldest first.
+
+    Args:
+        project: the project's id.
+        revision: the short name of the revision.
+        since: leave out the requests before then.
+        most: how many at most.
+        among: leave out what this filter, in Cloud Logging's language, does not choose.
+
+    Raises:
+        requests.exceptions.HTTPError: Google refused.
+    """
+    wanted = f'log_id("run.googleapis.com/requests") AND resource.labels.revision_name="{revision}"'
+    if since:
+        wanted += f' AND timestamp>="{since.isoformat()}"'
+    if among:
+        wanted += f" AND {among}"
+    return [entry["httpRequest"]["status"] for entry in _entries(project, wanted, most)]
 
 
 def traced() -> dict[str, str]:
@@ -115,12 +142,10 @@ def _trace_id(response: requests.Response) -> str:
     raise ValueError("the request had no trace: send it with headers=logs.traced()")
 
 
-def _entries(project: str, wanted: str) -> list[dict[str, Any]]:
+def _entries(project: str, wanted: str, most: int = MOST) -> list[dict[str, Any]]:
     """The oldest entries that a filter chooses, as JSON."""
-    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": MOST}
-    answer = AuthorizedSession(auth.credentials()).post(ADDRESS, json=query)
-    answer.raise_for_status()
-    return list(answer.json().get("entries", []))
+    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": most}
+    return list(rest.checked(rest.session().post(ADDRESS, json=query)).get("entries", []))
 
 
 def _line(entry: dict[str, Any]) -> Line:

@@ -21,6 +21,8 @@ HELPERS = (
     "exercises",
     "labels",
     "reach",
+    "pipeline",
+    "callers",
     "build",
     "registry",
     "service",
