@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import requests
 from google.auth.transport.requests import AuthorizedSession
 
-from helpers import auth
+from helpers import auth, rest
 
 ADDRESS = "https://logging.googleapis.com/v2/entries:list"
 MOST = 100
@@ -62,6 +62,33 @@ def of_revision(project: str, revision: str) -> list[Line]:
     ]
 
 
+def statuses(
+    project: str,
+    revision: str,
+    since: datetime | None = None,
+    most: int = 1000,
+    among: str = "",
+) -> list[int]:
+    """Return the statuses of the first answers that a revision gave, the oldest first.
+
+    Args:
+        project: the project's id.
+        revision: the short name of the revision.
+        since: leave out the requests before then.
+        most: how many at most.
+        among: leave out what this filter, in Cloud Logging's language, does not choose.
+
+    Raises:
+        requests.exceptions.HTTPError: Google refused.
+    """
+    wanted = f'log_id("run.googleapis.com/requests") AND resource.labels.revision_name="{revision}"'
+    if since:
+        wanted += f' AND timestamp>="{since.isoformat()}"'
+    if among:
+        wanted += f" AND {among}"
+    return [entry["httpRequest"]["status"] for entry in entries(project, wanted, most)]
+
+
 def traced() -> dict[str, str]:
     """Return a header that gives a request a trace of its own, by which its logs are found.
 
@@ -106,21 +133,20 @@ def of_request(project: str, response: requests.Response, patience: float = 60) 
     return Story(request, [_line(entry) for entry in lines], [_line(entry) for entry in around])
 
 
-def entries(project: str, wanted: str) -> list[dict[str, Any]]:
-    """Return the entries that a filter chooses, the oldest first and at most 100, as JSON has them.
+def entries(project: str, wanted: str, most: int = MOST) -> list[dict[str, Any]]:
+    """Return the entries that a filter chooses, the oldest first, as JSON has them.
 
     Args:
         project: the project's id.
         wanted: a filter, see https://docs.cloud.google.com/logging/docs/view/logging-query-language
             (2026-11-24).
+        most: how many are returned at most.
 
     Raises:
         requests.exceptions.HTTPError: Google refused.
     """
-    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": MOST}
-    answer = AuthorizedSession(auth.credentials()).post(ADDRESS, json=query)
-    answer.raise_for_status()
-    return list(answer.json().get("entries", []))
+    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": most}
+    return list(rest.checked(rest.session().post(ADDRESS, json=query)).get("entries", []))
 
 
 def _trace_id(response: requests.Response) -> str:

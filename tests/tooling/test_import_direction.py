@@ -24,6 +24,8 @@ HELPERS = (
     "recap",
     "labels",
     "reach",
+    "pipeline",
+    "callers",
     "build",
     "registry",
     "service",
