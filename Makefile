@@ -12,7 +12,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 # What .venv was made from; kept in it, and compared before each use.
 MADE_FROM := { pwd -P; cat requirements.lock pyproject.toml; }
 
-.PHONY: run test lab figures refresh docs lock lint setup-ci clean venv
+.PHONY: run test lab book figures refresh docs lock lint setup-ci clean venv
 .DEFAULT_GOAL := run
 
 run: venv
@@ -26,6 +26,10 @@ lab: venv
 		--MappingKernelManager.transport_encryption=auto --LabApp.news_url=None \
 		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS) notebooks
 
+book: venv
+	@$(RUN) .ci/book.py build/book
+	@echo "build/book/index.html"
+
 figures: venv
 	@$(RUN) -m benchmarks.figures $(ARGS)
 
@@ -34,6 +38,7 @@ refresh: venv
 
 docs: venv
 	@$(RUN) .ci/compatibility.py > docs/compatibility.md
+	@$(RUN) .ci/glossary.py > docs/glossary.md
 
 lint: venv
 	@$(RUN) -m ruff check .
