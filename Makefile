@@ -13,7 +13,7 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 # What .venv was made from; kept in it, and compared before each use.
 MADE_FROM := { pwd -P; cat requirements.lock pyproject.toml; }
 
-.PHONY: run test lab figures refresh docs lock lint setup-ci clean venv
+.PHONY: run test lab book figures refresh docs lock lint setup-ci clean venv
 .DEFAULT_GOAL := run
 
 run: venv
@@ -27,6 +27,10 @@ lab: venv
 		$(RUN) -m jupyterlab $(AS_ROOT) \
 		--MappingKernelManager.transport_encryption=auto $(ARGS) notebooks
 
+book: venv
+	@$(RUN) .ci/book.py build/book
+	@echo "build/book/index.html"
+
 figures: venv
 	@$(RUN) -m benchmarks.figures $(ARGS)
 
@@ -35,6 +39,7 @@ refresh: venv
 
 docs: venv
 	@$(RUN) .ci/compatibility.py > docs/compatibility.md
+	@$(RUN) .ci/glossary.py > docs/glossary.md
 
 lint: venv
 	@$(RUN) -m ruff check .

@@ -24,7 +24,9 @@ from tqdm import tqdm
 from helpers import auth
 from helpers.source import stage
 
-POLL_SECONDS = 1.0
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks at a build: more each time, up to what gcloud leaves."""
 LAST = {"SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"}
 """The statuses in which a build stays."""
 
@@ -104,7 +106,7 @@ def follow(client: cloudbuild.CloudBuildClient, build: cloudbuild.Build) -> clou
     bucket = build.logs_bucket.removeprefix("gs://")
     address = f"https://storage.googleapis.com/{bucket}/log-{build.id}.txt"
     session = AuthorizedSession(auth.credentials())
-    seen, rest = 0, b""
+    seen, rest, pause = 0, b"", FIRST_PAUSE
     bar: tqdm[NoReturn]
     with tqdm(total=1, bar_format=BAR, file=sys.stdout) as bar:
         bar.set_description_str("Building")
@@ -120,7 +122,8 @@ def follow(client: cloudbuild.CloudBuildClient, build: cloudbuild.Build) -> clou
                 answer.raise_for_status()
             if ended:
                 break
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
             build = client.get_build(project_id=build.project_id, id=build.id)
         if build.status.name == "SUCCESS":
             bar.update((bar.total or 1) - bar.n)

@@ -18,6 +18,7 @@ from helpers.show import display
 
 if TYPE_CHECKING:
     from google.cloud.artifactregistry_v1 import DockerImage
+    from google.cloud.run_v2 import TrafficTargetStatus
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyBboxPatch
@@ -70,6 +71,18 @@ class Time:
     name: str
     seconds: float
     kind: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: when it was sent and when it was answered, in seconds of one clock.
+
+    ``instance`` is who answered it, empty where no instance did.
+    """
+
+    instance: str
+    sent: float
+    answered: float
 
 
 def way(stations: Sequence[Station]) -> None:
@@ -128,6 +141,87 @@ def times(bars: Sequence[Time]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     words = "; ".join(f"{bar.name}: {_read(bar.seconds)}, {bar.kind}" for bar in bars)
     _show(drawing, f"Times side by side. {words}.")
+
+
+def traffic(targets: Sequence[TrafficTargetStatus], idle: Sequence[str] = ()) -> None:
+    """Show which revisions answer at a service's address, and which at those of its traffic tags.
+
+    Args:
+        targets: the traffic of the service, as Cloud Run tells it in ``traffic_statuses``.
+        idle: the short names of more revisions, which get no requests.
+    """
+    shares = dict.fromkeys([*(target.revision for target in targets), *idle], 0)
+    tags: dict[str, list[str]] = {revision: [] for revision in shares}
+    for target in targets:
+        shares[target.revision] += target.percent
+        tags[target.revision] += [target.tag] if target.tag else []
+    drawing = _figure(7.5, 0.8 * max(2, len(shares)))
+    axes = drawing.subplots()
+    axes.axis("off")
+    middle = (len(shares) - 1) / 2
+    axes.set(xlim=(0, 7.5), ylim=(max(1.5, len(shares) - 0.5), min(-0.5, middle - 1)))
+    centred: Any = {"ha": "center", "va": "center", "color": INK}
+    used = {"boxstyle": "round,pad=0.5", "facecolor": "#e8f0fe", "edgecolor": BLUE}
+    unused = used | {"facecolor": "white", "edgecolor": GREY, "linestyle": "dotted"}
+    number = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+    axes.text(0.8, middle, "the service's\naddress", bbox=used, **centred)
+    words = []
+    for place, (revision, percent) in enumerate(shares.items()):
+        at = tags[revision]
+        axes.text(4, place, revision, bbox=used if percent or at else unused, **centred)
+        said = []
+        if percent:
+            arrow = {"arrowstyle": "->", "color": BLUE, "linewidth": 1 + percent / 20}
+            axes.annotate("", (3, place), (1.55, middle), arrowprops=arrow)
+            height = (place + middle) / 2
+            axes.text(2.3, height, f"{percent} %", bbox=number, **centred)
+            said.append(f"{percent} % of the requests to the service")
+        if at:
+            dashed = {"arrowstyle": "->", "color": INK, "linestyle": "dashed"}
+            axes.annotate("", (5, place), (6, place), arrowprops=dashed)
+            axes.text(6.5, place, "tag\n" + "\n".join(at), **centred)
+            said.append(f"all at the address of the tag {' and of '.join(at)}")
+        words.append(f"{revision}: {', '.join(said) or 'no requests'}")
+    _show(drawing, f"Which revision gets which requests. {'; '.join(words)}.")
+
+
+def instances(requests: Sequence[Request]) -> None:
+    """Show which instance answered which of several requests, and from when to when each took.
+
+    Requests that were under way at the same time stand below one another.
+    """
+    first = min((request.sent for request in requests), default=0)
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for request in sorted(requests, key=lambda request: (not request.instance, request.answered)):
+        span = (request.sent - first, request.answered - first)
+        rows.setdefault(request.instance, []).append(span)
+    lines = {instance: _lines(spans) for instance, spans in rows.items()}
+    heights = {instance: max(0.4, 0.1 * max(lines[instance]) + 0.2) for instance in rows}
+    drawing = _figure(7.5, 0.7 + sum(heights.values()))
+    axes = drawing.subplots()
+    top = 0.0
+    ticks, words = [], []
+    for instance, spans in rows.items():
+        thick = (heights[instance] - 0.16) / max(lines[instance])
+        for (begin, end), line in zip(spans, lines[instance], strict=True):
+            middle = top + 0.08 + thick * (line - 0.5)
+            (bar,) = axes.barh(middle, end - begin, 0.8 * thick, begin, linewidth=0.6)
+            if instance:
+                bar.set(facecolor=BLUE, edgecolor=INK)
+            else:
+                bar.set(facecolor="white", edgecolor=RED, hatch="//////")
+        label = f"{instance}: {len(spans)} answered" if instance else f"{len(spans)} refused"
+        ticks.append((top + heights[instance] / 2, label))
+        top += heights[instance]
+        axes.axhline(top, color=GREY, linewidth=0.4)
+        after = sorted(end for _, end in spans)
+        words.append(f"{label}, {_read(after[0])} to {_read(after[-1])}")
+    axes.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
+    axes.set(ylim=(top or 1, 0), xlabel="seconds since the first request was sent")
+    axes.set_xlim(left=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    said = "; ".join(words) or "none"
+    _show(drawing, f"Requests by the instance that answered, and when the answers came. {said}.")
 
 
 def chain(parts: Sequence[str], arrows: Sequence[str]) -> None:
@@ -243,6 +337,17 @@ def _show(drawing: Figure, alt: str) -> None:
     png = io.BytesIO()
     drawing.savefig(png, format="png", dpi=PNG_DPI)
     display(Picture(png.getvalue(), alt=alt))
+
+
+def _lines(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """For each span the first line, counted from 1, on which it overlaps no span before it."""
+    ends: list[float] = []
+    lines = []
+    for begin, end in spans:
+        line = next((line for line, last in enumerate(ends) if last <= begin), len(ends))
+        ends[line : line + 1] = [end]
+        lines.append(line + 1)
+    return lines
 
 
 def _said(station: Station) -> str:

@@ -51,6 +51,11 @@ def tags(cell: NotebookNode) -> list[str]:
     return list(cell.metadata.get("tags", []))
 
 
+def anchor(heading: str) -> str:
+    """Return what a link to a heading of a notebook ends in, in JupyterLab and on GitHub."""
+    return heading.strip().replace(" ", "-")
+
+
 def exercise(cell: NotebookNode) -> Exercise:
     """Return the exercise that a cell with the tag `ANSWER` or `CHECK` belongs to.
 

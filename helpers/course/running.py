@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -20,6 +21,7 @@ from helpers.course.execution import (
     without_traces,
 )
 from helpers.course.generated import EXTRA, NEEDS_VPN, SECONDS, write_generated_cells
+from helpers.course.side_by_side import executed
 from helpers.course.surroundings import environment, fresh_cloud, own_jupyter, scratch_folder
 
 Say = Callable[[str], None]
@@ -32,12 +34,15 @@ def run(
     given: Mapping[str, str],
     say: Say,
     track_name: str = "",
+    at_once: int = 1,
 ) -> None:
-    """Execute the lessons in order in one cloud, and stop at the first that fails.
+    """Execute the lessons in order, and stop at the first that fails.
 
-    ``build`` receives for each lesson the executed notebook and a page of HTML, and ``run.json``
-    with the seconds that everything took. With the parameter ``cloud=google`` no local cloud is
-    started, only the lessons classed ``yes`` are executed, and of them no cell that needs a VPN
+    One at a time they share one cloud, as a reader's do; several at a time have one each, because a
+    cloud has one clock. ``build`` receives for each lesson the executed notebook and a page of
+    HTML, and ``run.json`` with the seconds that everything took. With the parameter
+    ``cloud=google`` no local cloud is started, only the lessons classed ``yes`` are executed, one
+    at a time because each deletes what carries your label, and of them no cell that needs a VPN
     there. Of a track no cell is executed that can be skipped in a session.
 
     Args:
@@ -47,6 +52,7 @@ def run(
         given: values for the parameters that every executed lesson has.
         say: called with each line to show.
         track_name: the track whose lessons are executed; empty for all.
+        at_once: how many lessons are executed at a time.
 
     Raises:
         CourseError: the course, a name or a parameter is wrong; nothing was executed.
@@ -62,28 +68,39 @@ def run(
             if lesson.google != "yes":
                 say(f"{lesson.name} is left out: not the same cells on Google ({lesson.google})")
         lessons = tuple(lesson for lesson in lessons if lesson.google == "yes")
-    left_out = [NEEDS_VPN] * on_google + [EXTRA] * bool(track_name)
     parameters = {lesson.name: resolve(notebooks / lesson.file, given) for lesson in lessons}
     build.mkdir(parents=True, exist_ok=True)
+    names = [lesson.name for lesson in lessons]
     seconds: dict[str, float] = {}
     started = time.monotonic()
-    with (
-        scratch_folder("course-") as scratch,
-        environment(own_jupyter(scratch)),
-        nullcontext() if on_google else fresh_cloud(),
-    ):
-        for lesson in lessons:
-            begun = time.monotonic()
-            output = build / lesson.file
-            try:
-                execute(notebooks / lesson.file, output, parameters[lesson.name], left_out)
-            except LessonFailed:
-                say(f"{lesson.name:<32} failed after {time.monotonic() - begun:.1f} s")
-                raise
-            page = as_html(nbformat.read(output, as_version=4), lesson.title)
-            output.with_suffix(".html").write_text(page, encoding="utf-8")
-            seconds[lesson.name] = round(time.monotonic() - begun, 2)
-            say(f"{lesson.name:<32} {seconds[lesson.name]:6.1f} s")
+    if at_once > 1 and len(lessons) > 1 and not on_google:
+        command = [
+            *(sys.executable, "-m", "helpers.course", "run", "--at-once", "1"),
+            *("--notebooks", str(notebooks), "--build", str(build), "--track", track_name),
+            *(word for name, value in given.items() for word in ("-p", name, value)),
+        ]
+        for name, took in executed(command, names, at_once):
+            seconds[name] = round(took, 2)
+            say(f"{name:<32} {took:6.1f} s")
+    else:
+        left_out = [NEEDS_VPN] * on_google + [EXTRA] * bool(track_name)
+        with (
+            scratch_folder("course-") as scratch,
+            environment(own_jupyter(scratch)),
+            nullcontext() if on_google else fresh_cloud(),
+        ):
+            for lesson in lessons:
+                begun = time.monotonic()
+                output = build / lesson.file
+                try:
+                    execute(notebooks / lesson.file, output, parameters[lesson.name], left_out)
+                except LessonFailed:
+                    say(f"{lesson.name:<32} failed after {time.monotonic() - begun:.1f} s")
+                    raise
+                page = as_html(nbformat.read(output, as_version=4), lesson.title)
+                output.with_suffix(".html").write_text(page, encoding="utf-8")
+                seconds[lesson.name] = round(time.monotonic() - begun, 2)
+                say(f"{lesson.name:<32} {seconds[lesson.name]:6.1f} s")
     total = round(time.monotonic() - started, 2)
     (build / "run.json").write_text(
         json.dumps({"seconds": total, "lessons": seconds}, indent=2) + "\n", encoding="utf-8"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,8 +21,6 @@ import requests
 from cryptography import x509
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from requests.adapters import HTTPAdapter
-from urllib3 import Retry
 
 from .engine import Finding
 from .engine.base import Base
@@ -32,19 +31,15 @@ from .registry.blobs import Blobs
 PROJECT = Path(__file__).parents[2]
 
 DISK_BYTES = 2_000_000_000
-"""Free on the home's disk. The lessons of a two-hour session take 0.4 GB of it; what a reader
-builds beside them, and the lessons after the session, want room too."""
+"""Free on the home's disk. The lessons of a two-hour session took 0.4 GB of it (2026-11-28); what a
+reader builds beside them, and the lessons after the session, want room too."""
 
 MEMORY_BYTES = 2_000_000_000
-"""Available. The local cloud, a kernel and what they start took 0.4 GB at most in a two-hour
-session; the instances of one load test, JupyterLab and a browser take as much each."""
+"""Available. The local cloud and a kernel took 0.4 GB at most in the lessons of a two-hour session
+(2026-11-28); what they start, JupyterLab and a browser share the rest."""
 
 JUPYTER_SECONDS = 60
 """How long JupyterLab may take to answer."""
-
-
-PATIENCE = Retry(connect=20, backoff_factor=0.02, backoff_max=1)
-"""JupyterLab tells its address shortly before it listens there."""
 
 
 def findings(home: Home, engine_findings: Sequence[Finding]) -> Iterator[Finding]:
@@ -180,18 +175,26 @@ def jupyterlab() -> Finding:
             for line in server.stderr:
                 said = line.strip() or said
                 if address := re.search(r"http://127\.0\.0\.1:\S+", line):
-                    with requests.Session() as patient:
-                        patient.trust_env = False
-                        patient.mount("http://", HTTPAdapter(max_retries=PATIENCE))
-                        patient.get(address[0], timeout=JUPYTER_SECONDS).raise_for_status()
-                    return Finding("JupyterLab", True, "starts")
-        except requests.RequestException as error:
-            said = str(error)
+                    return _asked(address[0], server)
         finally:
             deadline.cancel()
             server.terminate()
             server.communicate()
     return Finding("JupyterLab", False, f"does not start: {said}", "make .venv")
+
+
+def _asked(address: str, server: subprocess.Popen[str]) -> Finding:
+    """Ask for JupyterLab's page; it tells its address shortly before it listens there."""
+    with requests.Session() as straight:
+        straight.trust_env = False
+        while server.poll() is None:
+            try:
+                page = straight.get(address, timeout=JUPYTER_SECONDS)
+            except requests.ConnectionError:
+                time.sleep(0.02)
+            else:
+                return Finding("JupyterLab", page.ok, f"answers {page.status_code}", "make .venv")
+    return Finding("JupyterLab", False, "starts, but does not answer", "make .venv")
 
 
 def _gb(size: int) -> str:
