@@ -5,8 +5,10 @@ A service is known by its full name, ``projects/PROJECT/locations/REGION/service
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import requests
 from google.api_core.exceptions import NotFound
@@ -114,6 +116,35 @@ def call_many(url: str, token: str, count: int, at_once: int) -> list[requests.R
     with requests.Session() as session, ThreadPoolExecutor(max_workers=at_once) as callers:
         session.headers["Authorization"] = f"Bearer {token}"
         return list(callers.map(lambda _: session.get(url, timeout=CALL_SECONDS), range(count)))
+
+
+@contextmanager
+def calling(send: Callable[[], str]) -> Iterator[list[str]]:
+    """Inside a ``with`` block, call without a pause beside what the block does.
+
+    The list that it gives grows by what came of each call.
+
+    Args:
+        send: sends one request, and returns what came of it. An error that it raises is what came
+            of that call, as text that begins with ``none``.
+    """
+    answers: list[str] = []
+    over = Event()
+
+    def go_on() -> None:
+        while not over.is_set():
+            try:
+                answers.append(send())
+            except requests.RequestException as error:
+                answers.append(f"none: {error}")
+
+    with ThreadPoolExecutor(max_workers=1) as callers:
+        going_on = callers.submit(go_on)
+        try:
+            yield answers
+        finally:
+            over.set()
+        going_on.result()
 
 
 def add_invoker(name: str, member: str) -> None:
