@@ -12,16 +12,17 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import google.auth
-from google.auth import jwt
+from google.auth import impersonated_credentials, jwt
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.cloud import iam_admin_v1, iam_credentials_v1
 from google.oauth2 import id_token as google_id_token
 
-from helpers.descriptions import describe
+from helpers.descriptions import dated, describe
 
 ADC = "GOOGLE_APPLICATION_CREDENTIALS"
 """The environment variable that names the file of the application default credentials."""
@@ -69,7 +70,28 @@ def id_token(audience: str) -> str:
         google.auth.exceptions.DefaultCredentialsError: the credentials are a person's; only
             those of a service account, impersonated or not, can ask for an audience.
     """
-    return str(google_id_token.fetch_id_token(Request(), audience))
+    found = id_token_credentials(audience)
+    found.refresh(Request())
+    return str(found.token)
+
+
+def id_token_credentials(audience: str) -> Credentials:
+    """Return credentials that show an ID token for ``audience`` where others show an access token.
+
+    Google's own function does not know the credentials that Workload Identity Federation gives to
+    a workflow. With these the service account impersonates itself, so it needs the role Service
+    Account Token Creator on itself.
+
+    Raises:
+        google.auth.exceptions.DefaultCredentialsError: as `id_token`.
+    """
+    file = os.environ.get(ADC)
+    if file is None or json.loads(Path(file).read_text())["type"] != "external_account":
+        return google_id_token.fetch_id_token_credentials(audience, Request())
+    federated: Any = google.auth.default(scopes=[SCOPE])[0]
+    account = federated.service_account_email
+    itself = impersonated_credentials.Credentials(federated, account, [SCOPE])
+    return impersonated_credentials.IDTokenCredentials(itself, audience, include_email=True)
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -82,7 +104,7 @@ def session(audience: str) -> AuthorizedSession:
 
     It fetches a token when it has none, or when the one that it has is about to expire.
     """
-    return AuthorizedSession(google_id_token.fetch_id_token_credentials(audience, Request()))
+    return AuthorizedSession(id_token_credentials(audience))
 
 
 def id_token_as(account: str, audience: str) -> str:
@@ -122,7 +144,7 @@ def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> st
     Args:
         project: the project's id.
         account_id: the first part of its address.
-        labels: written into its description, because a service account has no labels.
+        labels: written into its description with the time, because it can have neither.
 
     Returns:
         The address of the account.
@@ -131,7 +153,7 @@ def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> st
     account = client.create_service_account(
         name=f"projects/{project}",
         account_id=account_id,
-        service_account=iam_admin_v1.ServiceAccount(description=describe(labels)),
+        service_account=iam_admin_v1.ServiceAccount(description=describe(dated(labels))),
     )
     policy = client.get_iam_policy(request={"resource": account.name})
     me = f"serviceAccount:{who_am_i()['account']}"

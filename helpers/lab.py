@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from google.auth.exceptions import DefaultCredentialsError
+from requests import HTTPError
 
-from helpers import auth, exercises, regions, show
+from helpers import auth, exercises, recap, regions, show
 from helpers.labels import Labels, is_free, label_of, with_label
 from helpers.reach import certificate_issuer, grpc_trusts
+from helpers.rest import Exists, checked, session
 
 LOCAL_PROJECT = "hands-on"
 LOCAL_ISSUER = "localcloud (this machine only)"
@@ -24,6 +27,7 @@ LOCAL_ISSUER = "localcloud (this machine only)"
 ASKED = "run.googleapis.com"
 """The host that tells which cloud answers."""
 
+PROJECTS = "https://cloudresourcemanager.googleapis.com/v1/projects"
 RESTART = "Restart the kernel and run this cell first."
 CREDENTIALS = (
     "Google needs application default credentials of a service account here: no service would"
@@ -71,7 +75,8 @@ def enter(
 
     Args:
         cloud: ``local``, or ``google``, which uses the credentials and the proxy that are there.
-        project: the project's id; for Google it must be one of yours.
+        project: the project's id; for Google it must be one of yours. A local cloud has any
+            project: one that is new to it is made.
         region: where the lesson makes things.
         makes: what the lesson will make: the kind (``service``, ``repository``, ...) and the name
             or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Domain
@@ -84,7 +89,7 @@ def enter(
     global _place
     if cloud == "local":
         project = project or LOCAL_PROJECT
-        _go_local()
+        _go_local(project)
     elif cloud == "google":
         _stay_on_google(project)
     else:
@@ -244,13 +249,36 @@ def clean_up() -> None:
         raise RuntimeError("Still there:\n" + "\n".join(failed))
 
 
+def catch_up(lesson: str | int, notebooks: Path = Path()) -> None:
+    """Put a latecomer at the start of ``lesson``, and show what the lessons before it have shown.
+
+    Call it right after `enter`, in the notebook of ``lesson``. What lessons that were not finished
+    have left is deleted as `clean_up` does it: nothing but what carries your label. A lesson needs
+    nothing of another, and a local cloud makes by itself what is slow the first time.
+
+    Args:
+        lesson: its number, such as ``4`` or ``"04"``, or its name, such as ``04-auth-tokens``.
+        notebooks: the folder of the lessons.
+
+    Raises:
+        CannotEnter: no cloud was entered.
+        ValueError: there is no such lesson; the text names the choices. Nothing was deleted.
+        RuntimeError: something of yours is still there; the text names it.
+    """
+    _entered()
+    seen = recap.rows(lesson, notebooks)
+    clean_up()
+    if seen:
+        show.table(seen, recap.COLUMNS)
+
+
 def _entered() -> _Place:
     if _place is None:
         raise CannotEnter("Enter a cloud first: lab.enter().")
     return _place
 
 
-def _go_local() -> None:
+def _go_local(project: str) -> None:
     """Start or join the local cloud of this home, and replace the environment by its own."""
     global _held
     from helpers.localcloud.control import CannotStart, connect
@@ -272,6 +300,17 @@ def _go_local() -> None:
     if _held is not None:
         _held.close()
     _held = connection
+    if project != LOCAL_PROJECT:
+        _make_project(project)
+
+
+def _make_project(project: str) -> None:
+    """See to it that the local cloud has a project, as `gcloud projects create` does."""
+    try:
+        with suppress(Exists):
+            checked(session().post(PROJECTS, json={"projectId": project}, timeout=WAIT_SECONDS))
+    except HTTPError as error:
+        raise CannotEnter(f"There can't be a project {project!r}. {error}") from None
 
 
 def _set(variables: Mapping[str, str | None]) -> None:

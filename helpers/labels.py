@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.api_core.exceptions import NotFound
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
 from helpers import domains, network
-from helpers.descriptions import labels_in
+from helpers.clients import finished
+from helpers.descriptions import labels_in, made_in
 from helpers.rest import Missing
 from helpers.source import staging_bucket_name
 
@@ -26,6 +28,9 @@ MOST_LETTERS = 63
 Labels = dict[str, str]
 Thing = tuple[str, str, Callable[[], object]]
 """Something in the cloud: its kind, its name, and what deletes it."""
+
+Wanted = Callable[[Mapping[str, str] | None, datetime | None], bool]
+"""Says of the labels of something, and of the time at which it was made, whether it is meant."""
 
 
 def label_of(account: str) -> Labels:
@@ -102,7 +107,7 @@ def with_label(
     elsewhere: Sequence[str] = (),
     kinds: Collection[str] = (),
 ) -> Iterator[Thing]:
-    """Yield all that carries ``label``.
+    """Yield all that carries ``label``, each thing before those that it needs.
 
     That is services, repositories, service accounts, source archives and their bucket; and of
     ``kinds`` domain mappings, and zones and networks with all that is in them.
@@ -116,47 +121,103 @@ def with_label(
             ``network``. Who gives up a zone gives up its domain, because the proof of owning it was
             a record in there.
     """
-    parent = f"projects/{project}/locations"
-    for mapping in domains.mappings(f"{parent}/{region}") if "domain mapping" in kinds else ():
+    for kind, search in SEARCHES.items():
+        if kind not in OF_FEW_LESSONS or kind in kinds:
+            yield from search(
+                lambda labels, made: carries(labels, label),
+                Where(project, region, tuple(elsewhere)),
+            )
+
+
+class Where(NamedTuple):
+    """A project, its region, and the other locations in which it may have repositories."""
+
+    project: str
+    region: str
+    elsewhere: tuple[str, ...]
+
+    @property
+    def parent(self) -> str:
+        """The full name of the region."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+
+def _mappings(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    for mapping in domains.mappings(where.parent):
         about = mapping["metadata"]
-        if carries(about.get("labels"), label):
-            service = f"{parent}/{region}/services/{mapping['spec']['routeName']}"
+        if wanted(about.get("labels"), datetime.fromisoformat(about["creationTimestamp"])):
+            service = f"{where.parent}/services/{mapping['spec']['routeName']}"
             yield "domain mapping", about["name"], partial(domains.delete, service, about["name"])
-    run = run_v2.ServicesClient()
-    for service in run.list_services(parent=f"{parent}/{region}"):
-        if carries(service.labels, label):
-            yield "service", service.name, partial(_finish, run.delete_service, service.name)
-    for zone in cloud_dns.Client(project=project).list_zones() if "zone" in kinds else ():
-        if carries(labels_in(zone.description), label):
+
+
+def _services(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    client = run_v2.ServicesClient()
+    for service in client.list_services(parent=where.parent):
+        if wanted(service.labels, service.create_time):
+            yield "service", service.name, partial(_finish, client.delete_service, service.name)
+
+
+def _zones(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    for zone in cloud_dns.Client(project=where.project).list_zones():
+        if wanted(labels_in(zone.description), zone.created):
             yield "zone", zone.name, partial(domains.delete_zone, zone)
             domain = zone.dns_name.rstrip(".")
-            if domain in domains.verified(project):
+            if domain in domains.verified(where.project):
                 yield "ownership", domain, partial(domains.give_up, domain)
-    if "network" in kinds:
-        yield from network.with_description(
-            project, region, lambda text: carries(labels_in(text), label)
-        )
-    registry = artifactregistry_v1.ArtifactRegistryClient()
-    for location in (region, *elsewhere):
-        for repository in registry.list_repositories(parent=f"{parent}/{location}"):
-            if carries(repository.labels, label):
-                delete = partial(_finish, registry.delete_repository, repository.name)
+
+
+def _networks(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    return network.with_description(
+        where.project,
+        where.region,
+        lambda text, made: wanted(labels_in(text), datetime.fromisoformat(made)),
+    )
+
+
+def _repositories(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    client = artifactregistry_v1.ArtifactRegistryClient()
+    for location in (where.region, *where.elsewhere):
+        parent = f"projects/{where.project}/locations/{location}"
+        for repository in client.list_repositories(parent=parent):
+            if wanted(repository.labels, repository.create_time):
+                delete = partial(_finish, client.delete_repository, repository.name)
                 yield "repository", repository.name, delete
-    iam = iam_admin_v1.IAMClient()
-    for account in iam.list_service_accounts(name=f"projects/{project}"):
-        if carries(labels_in(account.description), label):
-            delete = partial(iam.delete_service_account, name=account.name)
+
+
+def _accounts(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    client = iam_admin_v1.IAMClient()
+    for account in client.list_service_accounts(name=f"projects/{where.project}"):
+        if wanted(labels_in(account.description), made_in(account.description)):
+            delete = partial(client.delete_service_account, name=account.name)
             yield "service account", account.email, delete
-    bucket = storage.Client(project=project).lookup_bucket(staging_bucket_name(project))
+
+
+def _archives(wanted: Wanted, where: Where) -> Iterator[Thing]:
+    client = storage.Client(project=where.project)
+    bucket = client.lookup_bucket(staging_bucket_name(where.project))
     if bucket is not None:
         objects = list(bucket.list_blobs())
-        mine = [found for found in objects if carries(found.metadata, label)]
-        if mine:
-            kind = f"{len(mine)} source archive(s)"
-            yield kind, f"gs://{bucket.name}/source", partial(bucket.delete_blobs, mine)
-        if carries(bucket.labels, label) and len(mine) == len(objects):
+        ours = [found for found in objects if wanted(found.metadata, found.time_created)]
+        if ours:
+            kind = f"{len(ours)} source archive(s)"
+            yield kind, f"gs://{bucket.name}/source", partial(bucket.delete_blobs, ours)
+        if wanted(bucket.labels, bucket.time_created) and len(ours) == len(objects):
             yield "bucket", f"gs://{bucket.name}", bucket.delete
 
 
+SEARCHES: dict[str, Callable[[Wanted, Where], Iterator[Thing]]] = {
+    "domain mapping": _mappings,
+    "service": _services,
+    "zone": _zones,
+    "network": _networks,
+    "repository": _repositories,
+    "service account": _accounts,
+    "source archive": _archives,
+}
+"""How to find what is ours, in the order in which it can be deleted."""
+
+OF_FEW_LESSONS = ("domain mapping", "zone", "network")
+
+
 def _finish(delete: Callable[..., Any], name: str) -> None:
-    delete(name=name).result()
+    finished(delete(name=name))

@@ -184,14 +184,16 @@ def ranges(network: str) -> list[str]:
     ]
 
 
-def with_description(project: str, region: str, ours: Callable[[str], bool]) -> Iterator[Thing]:
+def with_description(
+    project: str, region: str, ours: Callable[[str, str], bool]
+) -> Iterator[Thing]:
     """Yield the networks that are ours, and before them all of ours that needs them.
 
     Args:
         project: the project's id.
         region: where subnetworks, routers, tunnels, gateways and connectors are.
-        ours: whether something with that description is. A connector has none: it is ours if its
-            network is.
+        ours: whether something with that description, made at that time, is. A connector has
+            neither: it is ours if its network is.
     """
     networks = _with_description(f"projects/{project}/global/networks", ours)
     short = {name.rpartition("/")[2] for name in networks}
@@ -225,12 +227,12 @@ def _delete_connector(name: str) -> None:
     delete_connector(name).result()
 
 
-def _with_description(collection: str, ours: Callable[[str], bool]) -> list[str]:
-    """The full names of those in a collection whose description is ours."""
+def _with_description(collection: str, ours: Callable[[str, str], bool]) -> list[str]:
+    """The full names of those in a collection that are ours by their description and time."""
     return [
         each["selfLink"].partition("/compute/v1/")[2]
         for each in _list(collection)
-        if ours(each.get("description", ""))
+        if ours(each.get("description", ""), each["creationTimestamp"])
     ]
 
 

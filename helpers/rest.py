@@ -14,6 +14,13 @@ from helpers.auth import ADC, SCOPE
 
 Document = dict[str, Any]
 
+SERVICE_DISABLED = "SERVICE_DISABLED"
+"""Why Google refuses a call of an API that is not enabled in the project.
+
+Source: https://github.com/googleapis/googleapis/blob/master/google/api/error_reason.proto
+(2026-11-28)
+"""
+
 
 class Exists(requests.HTTPError):
     """There is a resource of that name."""
@@ -21,6 +28,10 @@ class Exists(requests.HTTPError):
 
 class Missing(requests.HTTPError):
     """There is no resource of that name."""
+
+
+class SwitchedOff(requests.HTTPError):
+    """The API is not enabled in the project."""
 
 
 _ERRORS = {requests.codes.conflict: Exists, requests.codes.not_found: Missing}
@@ -43,12 +54,16 @@ def checked(answer: requests.Response) -> Document:
     Raises:
         Exists: Google says that there is one already.
         Missing: Google says that there is none.
+        SwitchedOff: the API is not enabled in the project.
         requests.HTTPError: Google refused otherwise; the text says why.
     """
     if not answer.ok:
-        message = answer.json()["error"]["message"]
+        error = answer.json()["error"]
+        reasons = [detail.get("reason") for detail in error.get("details", [])]
         kind = _ERRORS.get(answer.status_code, requests.HTTPError)
-        raise kind(f"{answer.status_code}: {message}", response=answer)
+        if SERVICE_DISABLED in reasons:
+            kind = SwitchedOff
+        raise kind(f"{answer.status_code}: {error['message']}", response=answer)
     found: Document = answer.json()
     return found
 

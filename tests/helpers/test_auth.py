@@ -8,6 +8,7 @@ from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import iam_admin_v1
 
 from helpers import auth, service
+from helpers.descriptions import labels_in
 from tests.conftest import LocalCloud
 
 
@@ -35,7 +36,7 @@ def test_another_account_is_borrowed_until_it_is_deleted(cloud: LocalCloud) -> N
     email = auth.make_account("hands-on", "for-auth", {"hands-on-run": "me"})
     client = iam_admin_v1.IAMClient()
     account = client.get_service_account(name=f"projects/hands-on/serviceAccounts/{email}")
-    assert account.description == "hands-on-run=me"
+    assert labels_in(account.description)["hands-on-run"] == "me"
     assert auth.claims(auth.id_token_as(email, "https://example.com"))["email"] == email
     client.delete_service_account(name=account.name)
     with pytest.raises(GoogleAPICallError):

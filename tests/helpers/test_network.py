@@ -33,7 +33,7 @@ RULE = {
 }
 
 
-def ours(description: str) -> bool:
+def ours(description: str, made: str) -> bool:
     return labels.carries(labels_in(description), LABEL)
 
 

@@ -31,7 +31,7 @@ for region in REGIONS:
         print(service.name)
     for mapping in domains.mappings(parent):
         print(mapping["metadata"]["selfLink"])
-    for thing in network.with_description(PROJECT, region, counts):
+    for thing in network.with_description(PROJECT, region, lambda text, made: counts(text)):
         if not thing[1].rpartition("/")[2].startswith("default"):
             print(thing[1])
 for domain in domains.verified(PROJECT):

@@ -14,13 +14,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 HELPERS = (
+    "adopt",
     "course",
+    "sweep",
     "drill",
     "check",
     "lab",
     "exercises",
+    "recap",
     "labels",
     "reach",
+    "pipeline",
+    "callers",
     "build",
     "registry",
     "service",
@@ -30,8 +35,10 @@ HELPERS = (
     "network",
     "ingress",
     "rest",
+    "clients",
     "auth",
     "descriptions",
+    "clock",
     "source",
     "pictures",
     "show",
@@ -43,6 +50,7 @@ HELPERS = (
 LOCAL_CLOUD = (
     "__main__",
     "cli",
+    "session",
     "start",
     "daemon",
     "machines",

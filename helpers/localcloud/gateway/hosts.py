@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 
 from aiohttp import web
 
@@ -99,6 +100,7 @@ class CloudHosts:
             _acknowledge(request)
             started = time.perf_counter()
             response = await answer(host, request)
+            response.headers["Date"] = formatdate(self._cloud.clock.time(), usegmt=True)
             path = request.raw_path.partition("?")[0]
             self._cloud.seen.append(
                 Seen(
