@@ -88,7 +88,7 @@ def id_token_credentials(audience: str) -> Credentials:
     file = os.environ.get(ADC)
     if file is None or json.loads(Path(file).read_text())["type"] != "external_account":
         return google_id_token.fetch_id_token_credentials(audience, Request())
-    federated, _ = google.auth.default(scopes=[SCOPE])
+    federated: Any = google.auth.default(scopes=[SCOPE])[0]
     account = federated.service_account_email
     itself = impersonated_credentials.Credentials(federated, account, [SCOPE])
     return impersonated_credentials.IDTokenCredentials(itself, audience, include_email=True)

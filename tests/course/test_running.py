@@ -126,8 +126,10 @@ def test_on_google_no_local_cloud_is_started_and_local_lessons_are_left_out(
 
 def test_refresh_executes_each_lesson_on_its_own_cloud_and_rewrites_it(tmp_path: Path) -> None:
     course = write_course(tmp_path / "course", a=[code(HOME)], b=[code(HOME)])
-    refresh(course, (), print)
+    lines: list[str] = []
+    refresh(course, (), lines.append)
     assert printed(course / "00-a.ipynb") != printed(course / "01-b.ipynb")
+    assert f"  +{printed(course / '00-a.ipynb')}".rstrip() in lines[0], "what is new is shown"
     notebook = nbformat.read(course / "00-a.ipynb", as_version=4)
     assert [c.execution_count for c in notebook.cells if c.cell_type == "code"] == [1, 2]
     assert notebook.cells[1].source.startswith("**Time:**")
