@@ -34,10 +34,14 @@ def server(address: str) -> Answer:
 def service(host: str) -> Answer:
     """Ask another service, with an ID token of the account that this one runs as."""
     address = f"https://{host}"
-    asked, google = {"audience": address}, {"Metadata-Flavor": "Google"}
-    token = requests.get(IDENTITY, params=asked, headers=google, timeout=PATIENCE).text
+    token = requests.get(
+        IDENTITY,
+        params={"audience": address},
+        headers={"Metadata-Flavor": "Google"},
+        timeout=PATIENCE,
+    ).text
+    bearer = {"Authorization": f"Bearer {token}"}
     try:
-        bearer = {"Authorization": f"Bearer {token}"}
         status = requests.get(address, headers=bearer, timeout=PATIENCE).status_code
         return {"answer": str(status)}, 200
     except OSError as error:
