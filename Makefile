@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+TRACK ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV := $(shell command -v uv 2>/dev/null)
@@ -12,19 +13,23 @@ AS_ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 # What .venv was made from; kept in it, and compared before each use.
 MADE_FROM := { pwd -P; cat requirements.lock pyproject.toml; }
 
-.PHONY: run test lab figures refresh docs lock lint setup-ci clean venv
+.PHONY: run test lab book figures refresh docs lock lint setup-ci clean venv
 .DEFAULT_GOAL := run
 
 run: venv
-	@$(RUN) -m helpers.course run $(ARGS)
+	@$(RUN) -m helpers.course run $(if $(TRACK),--track $(TRACK)) $(ARGS)
 
 test: venv
-	@$(RUN) -m pytest -n 3 --dist loadscope $(if $(STRICT),--no-skips) $(ARGS)
+	@$(RUN) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(if $(STRICT),--no-skips) $(ARGS)
 
 lab: venv
-	@JUPYTER_PREFER_ENV_PATH=1 $(RUN) -m jupyterlab $(AS_ROOT) \
-		--MappingKernelManager.transport_encryption=auto --LabApp.news_url=None \
-		--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(ARGS) notebooks
+	@JUPYTER_PREFER_ENV_PATH=1 JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter:$$JUPYTER_CONFIG_PATH \
+		$(RUN) -m jupyterlab $(AS_ROOT) \
+		--MappingKernelManager.transport_encryption=auto $(ARGS) notebooks
+
+book: venv
+	@$(RUN) .ci/book.py build/book
+	@echo "build/book/index.html"
 
 figures: venv
 	@$(RUN) -m benchmarks.figures $(ARGS)
@@ -34,6 +39,7 @@ refresh: venv
 
 docs: venv
 	@$(RUN) .ci/compatibility.py > docs/compatibility.md
+	@$(RUN) .ci/glossary.py > docs/glossary.md
 
 lint: venv
 	@$(RUN) -m ruff check .

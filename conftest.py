@@ -1,4 +1,4 @@
-"""``pytest --no-skips``: a skipped test is a failed one, so nothing is left out unseen."""
+"""The order of the tests, and ``pytest --no-skips``: a skipped test is a failed one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option to pytest's command line."""
     parser.addoption("--no-skips", action="store_true", help="count a skipped test as failed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let begin first what may take longest: the suite ends when its last test does."""
+
+    def patience(item: pytest.Item) -> int:
+        mark = item.get_closest_marker("timeout")
+        return int(mark.args[0]) if mark else 0
+
+    items.sort(key=patience, reverse=True)
 
 
 def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:

@@ -10,6 +10,7 @@ print("# Made from pyproject.toml by `make lock`.")
 print(f"name: {project['name']}")
 print("channels:\n  - conda-forge\ndependencies:")
 print(f"  - python{project['requires-python']}\n  - pip\n  - pip:")
-for requirement in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
-    print(f'      - "{requirement}"')
+for requirements in (project["dependencies"], *project["optional-dependencies"].values()):
+    for requirement in requirements:
+        print(f'      - "{requirement}"')
 print("      - -e .")

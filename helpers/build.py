@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,7 +24,9 @@ from tqdm import tqdm
 from helpers import auth
 from helpers.source import stage
 
-POLL_SECONDS = 1.0
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 1.0
+"""Seconds between two looks at a build: more each time, up to what gcloud leaves."""
 LAST = {"SUCCESS", "FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"}
 """The statuses in which a build stays."""
 
@@ -70,6 +73,14 @@ def submit(source: str | Path, tag: str, labels: Mapping[str, str]) -> cloudbuil
     return follow(client, client.create_build(request).metadata.build)
 
 
+def since(moment: datetime) -> list[cloudbuild.Build]:
+    """Return the builds of your project that were asked for after ``moment``, the newest first."""
+    project = google.auth.default()[1] or ""
+    wanted = f'create_time>"{moment.isoformat()}"'
+    request = cloudbuild.ListBuildsRequest(project_id=project, filter=wanted)
+    return list(cloudbuild.CloudBuildClient().list_builds(request))
+
+
 def described(tag: str, archive: storage.Blob) -> cloudbuild.Build:
     """Return the build that gcloud asks for: one docker step, on the uploaded archive."""
     docker = ["docker", "build", "--network", "cloudbuild", "--no-cache", "-t", tag, "."]
@@ -95,7 +106,7 @@ def follow(client: cloudbuild.CloudBuildClient, build: cloudbuild.Build) -> clou
     bucket = build.logs_bucket.removeprefix("gs://")
     address = f"https://storage.googleapis.com/{bucket}/log-{build.id}.txt"
     session = AuthorizedSession(auth.credentials())
-    seen, rest = 0, b""
+    seen, rest, pause = 0, b"", FIRST_PAUSE
     bar: tqdm[NoReturn]
     with tqdm(total=1, bar_format=BAR, file=sys.stdout) as bar:
         bar.set_description_str("Building")
@@ -111,7 +122,8 @@ def follow(client: cloudbuild.CloudBuildClient, build: cloudbuild.Build) -> clou
                 answer.raise_for_status()
             if ended:
                 break
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
             build = client.get_build(project_id=build.project_id, id=build.id)
         if build.status.name == "SUCCESS":
             bar.update((bar.total or 1) - bar.n)

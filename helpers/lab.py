@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from google.auth.exceptions import DefaultCredentialsError
 from requests import HTTPError
 
-from helpers import auth, exercises, regions, show
+from helpers import auth, exercises, recap, regions, show
 from helpers.labels import Labels, is_free, label_of, with_label
 from helpers.reach import certificate_issuer, grpc_trusts
 from helpers.rest import Exists, checked, session
@@ -80,8 +80,9 @@ def enter(
             project: one that is new to it is made.
         region: where the lesson makes things.
         makes: what the lesson will make: the kind (``service``, ``repository``, ...) and the name
-            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Zones and
-            networks are deleted in the end only if the lesson says here that it makes one.
+            or names. A repository that is not in ``region`` is named ``LOCATION/NAME``. Domain
+            mappings, zones and networks are deleted in the end only if the lesson says here that it
+            makes one.
 
     Raises:
         CannotEnter: the text says why and what to do; nothing was made.
@@ -253,6 +254,29 @@ def clean_up() -> None:
     show.table(deleted or [("nothing", "nothing was there")], ["deleted", "name"])
     if failed:
         raise RuntimeError("Still there:\n" + "\n".join(failed))
+
+
+def catch_up(lesson: str | int, notebooks: Path = Path()) -> None:
+    """Put a latecomer at the start of ``lesson``, and show what the lessons before it have shown.
+
+    Call it right after `enter`, in the notebook of ``lesson``. What lessons that were not finished
+    have left is deleted as `clean_up` does it: nothing but what carries your label. A lesson needs
+    nothing of another, and a local cloud makes by itself what is slow the first time.
+
+    Args:
+        lesson: its number, such as ``4`` or ``"04"``, or its name, such as ``04-auth-tokens``.
+        notebooks: the folder of the lessons.
+
+    Raises:
+        CannotEnter: no cloud was entered.
+        ValueError: there is no such lesson; the text names the choices. Nothing was deleted.
+        RuntimeError: something of yours is still there; the text names it.
+    """
+    _entered()
+    seen = recap.rows(lesson, notebooks)
+    clean_up()
+    if seen:
+        show.table(seen, recap.COLUMNS)
 
 
 def _entered() -> _Place:

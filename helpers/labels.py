@@ -13,6 +13,7 @@ from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
 from helpers import domains, network
+from helpers.clients import finished
 from helpers.descriptions import labels_in, made_in
 from helpers.rest import Missing
 from helpers.source import staging_bucket_name
@@ -108,20 +109,20 @@ def with_label(
 ) -> Iterator[Thing]:
     """Yield all that carries ``label``, each thing before those that it needs.
 
-    That is domain mappings, services, repositories, service accounts, source archives and their
-    bucket; and of ``kinds`` zones and networks, with all that is in them.
+    That is services, repositories, service accounts, source archives and their bucket; and of
+    ``kinds`` domain mappings, and zones and networks with all that is in them.
 
     Args:
         label: what to look for.
         project: the project's id.
         region: where mappings, services and repositories are.
         elsewhere: other locations of repositories.
-        kinds: look for these too, each of which takes an API of its own: ``zone``, ``network``.
-            Who gives up a zone gives up its domain, because the proof of owning it was a record in
-            there.
+        kinds: look for these too, each of which few lessons make: ``domain mapping``, ``zone``,
+            ``network``. Who gives up a zone gives up its domain, because the proof of owning it was
+            a record in there.
     """
     for kind, search in SEARCHES.items():
-        if kind not in OF_OTHER_APIS or kind in kinds:
+        if kind not in OF_FEW_LESSONS or kind in kinds:
             yield from search(
                 lambda labels, made: carries(labels, label),
                 Where(project, region, tuple(elsewhere)),
@@ -215,8 +216,8 @@ SEARCHES: dict[str, Callable[[Wanted, Where], Iterator[Thing]]] = {
 }
 """How to find what is ours, in the order in which it can be deleted."""
 
-OF_OTHER_APIS = ("zone", "network")
+OF_FEW_LESSONS = ("domain mapping", "zone", "network")
 
 
 def _finish(delete: Callable[..., Any], name: str) -> None:
-    delete(name=name).result()
+    finished(delete(name=name))

@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import requests
-from google.auth.transport.requests import AuthorizedSession
 
-from helpers import auth
+from helpers import rest
 
 ADDRESS = "https://logging.googleapis.com/v2/entries:list"
 MOST = 100
@@ -52,14 +51,38 @@ def of_revision(project: str, revision: str) -> list[Line]:
         requests.exceptions.HTTPError: Google refused.
     """
     wanted = f'resource.type="cloud_run_revision" AND resource.labels.revision_name="{revision}"'
-    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": MOST}
-    answer = AuthorizedSession(auth.credentials()).post(ADDRESS, json=query)
-    answer.raise_for_status()
     return [
         Line(entry["logName"].rpartition("%2F")[2], entry["textPayload"])
-        for entry in answer.json().get("entries", [])
+        for entry in entries(project, wanted)
         if "textPayload" in entry
     ]
+
+
+def statuses(
+    project: str,
+    revision: str,
+    since: datetime | None = None,
+    most: int = 1000,
+    among: str = "",
+) -> list[int]:
+    """Return the statuses of the first answers that a revision gave, the oldest first.
+
+    Args:
+        project: the project's id.
+        revision: the short name of the revision.
+        since: leave out the requests before then.
+        most: how many at most.
+        among: leave out what this filter, in Cloud Logging's language, does not choose.
+
+    Raises:
+        requests.exceptions.HTTPError: Google refused.
+    """
+    wanted = f'log_id("run.googleapis.com/requests") AND resource.labels.revision_name="{revision}"'
+    if since:
+        wanted += f' AND timestamp>="{since.isoformat()}"'
+    if among:
+        wanted += f" AND {among}"
+    return [entry["httpRequest"]["status"] for entry in entries(project, wanted, most)]
 
 
 def traced() -> dict[str, str]:
@@ -85,7 +108,7 @@ def of_request(project: str, response: requests.Response, patience: float = 60) 
     """
     trace = f'trace="projects/{project}/traces/{_trace_id(response)}"'
     deadline, pause = time.monotonic() + patience, 0.1
-    while not (found := _entries(project, f'{trace} AND log_id("run.googleapis.com/requests")')):
+    while not (found := entries(project, f'{trace} AND log_id("run.googleapis.com/requests")')):
         if time.monotonic() > deadline:
             raise LookupError(f"no request with {trace} in the request log")
         time.sleep(pause)
@@ -94,16 +117,32 @@ def of_request(project: str, response: requests.Response, patience: float = 60) 
     start = datetime.fromisoformat(request["timestamp"])
     end = start + timedelta(seconds=float(request["httpRequest"].get("latency", "0s").rstrip("s")))
     others = 'NOT log_id("run.googleapis.com/requests")'
-    lines = _entries(project, f"{trace} AND {others}")
+    lines = entries(project, f"{trace} AND {others}")
     around = []
     if instance := request.get("labels", {}).get("instanceId"):
-        around = _entries(
+        around = entries(
             project,
             f'labels.instanceId="{instance}" AND {others} AND NOT {trace}'
             f' AND timestamp>="{(start - AROUND).isoformat()}"'
             f' AND timestamp<="{(end + AROUND).isoformat()}"',
         )
     return Story(request, [_line(entry) for entry in lines], [_line(entry) for entry in around])
+
+
+def entries(project: str, wanted: str, most: int = MOST) -> list[dict[str, Any]]:
+    """Return the entries that a filter chooses, the oldest first, as JSON has them.
+
+    Args:
+        project: the project's id.
+        wanted: a filter, see https://docs.cloud.google.com/logging/docs/view/logging-query-language
+            (2026-11-24).
+        most: how many are returned at most.
+
+    Raises:
+        requests.exceptions.HTTPError: Google refused.
+    """
+    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": most}
+    return list(rest.checked(rest.session().post(ADDRESS, json=query)).get("entries", []))
 
 
 def _trace_id(response: requests.Response) -> str:
@@ -113,14 +152,6 @@ def _trace_id(response: requests.Response) -> str:
         if "traceparent" in headers:
             return str(headers["traceparent"]).split("-")[1]
     raise ValueError("the request had no trace: send it with headers=logs.traced()")
-
-
-def _entries(project: str, wanted: str) -> list[dict[str, Any]]:
-    """The oldest entries that a filter chooses, as JSON."""
-    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": MOST}
-    answer = AuthorizedSession(auth.credentials()).post(ADDRESS, json=query)
-    answer.raise_for_status()
-    return list(answer.json().get("entries", []))
 
 
 def _line(entry: dict[str, Any]) -> Line:

@@ -20,6 +20,7 @@ from google.auth.transport.requests import AuthorizedSession
 from google.cloud import artifactregistry_v1 as artifactregistry
 
 from helpers import auth
+from helpers.clients import finished
 
 OCI = "application/vnd.oci.image"
 DOCKER = "application/vnd.docker.distribution.manifest"
@@ -41,11 +42,12 @@ def make_repository(name: str, labels: Mapping[str, str]) -> artifactregistry.Re
     parent, _, repository_id = name.partition("/repositories/")
     docker = artifactregistry.Repository.Format.DOCKER
     with suppress(AlreadyExists):
-        client.create_repository(
+        making = client.create_repository(
             parent=parent,
             repository_id=repository_id,
             repository=artifactregistry.Repository(format_=docker, labels=labels),
-        ).result()
+        )
+        finished(making)
     return client.get_repository(name=name)
 
 

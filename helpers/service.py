@@ -5,12 +5,16 @@ A service is known by its full name, ``projects/PROJECT/locations/REGION/service
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import requests
 from google.api_core.exceptions import NotFound
 from google.cloud import run_v2
+
+from helpers.clients import client, finished
 
 DEPLOY_SECONDS = 600
 """How long a deployment may take. Cloud Run gives a container four minutes to start listening.
@@ -19,6 +23,14 @@ Source: https://docs.cloud.google.com/run/docs/container-contract (2026-04-08)
 """
 
 CALL_SECONDS = 60
+
+
+class Timed(NamedTuple):
+    """An answer, and when its request was sent and when it came, in seconds of one clock."""
+
+    answer: requests.Response
+    sent: float
+    answered: float
 
 
 def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
@@ -36,10 +48,10 @@ def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
     container = run_v2.Container(image=image)
     template = run_v2.RevisionTemplate(containers=[container])
     service = run_v2.Service(name=name, labels=labels, template=template)
-    operation = run_v2.ServicesClient().update_service(
+    operation = client(run_v2.ServicesClient).update_service(
         run_v2.UpdateServiceRequest(service=service, allow_missing=True)
     )
-    return operation.result(timeout=DEPLOY_SECONDS)
+    return finished(operation, DEPLOY_SECONDS)
 
 
 def get(name: str) -> run_v2.Service:
@@ -48,7 +60,7 @@ def get(name: str) -> run_v2.Service:
     Raises:
         google.api_core.exceptions.NotFound: there is no such service.
     """
-    return run_v2.ServicesClient().get_service(name=name)
+    return client(run_v2.ServicesClient).get_service(name=name)
 
 
 def update(service: run_v2.Service) -> run_v2.Service:
@@ -60,8 +72,8 @@ def update(service: run_v2.Service) -> run_v2.Service:
         google.api_core.exceptions.GoogleAPICallError: Google refused, or the container of a new
             revision did not start; the text says why.
     """
-    operation = run_v2.ServicesClient().update_service(service=service)
-    return operation.result(timeout=DEPLOY_SECONDS)
+    operation = client(run_v2.ServicesClient).update_service(service=service)
+    return finished(operation, DEPLOY_SECONDS)
 
 
 def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
@@ -78,7 +90,7 @@ def to(revision: str, percent: int, tag: str = "") -> run_v2.TrafficTarget:
 
 def revisions(name: str) -> list[str]:
     """Return the short names of the revisions of the service ``name``, the newest first."""
-    found = run_v2.RevisionsClient().list_revisions(parent=name)
+    found = client(run_v2.RevisionsClient).list_revisions(parent=name)
     newest_first = sorted(found, key=lambda revision: revision.create_time, reverse=True)
     return [revision.name.rpartition("/")[2] for revision in newest_first]
 
@@ -89,7 +101,7 @@ def url(name: str) -> str:
     Raises:
         google.api_core.exceptions.NotFound: there is no such service.
     """
-    return str(run_v2.ServicesClient().get_service(name=name).uri)
+    return str(client(run_v2.ServicesClient).get_service(name=name).uri)
 
 
 def call(url: str, token: str = "") -> requests.Response:
@@ -110,6 +122,17 @@ def call_many(url: str, token: str, count: int, at_once: int) -> list[requests.R
         return list(callers.map(lambda _: session.get(url, timeout=CALL_SECONDS), range(count)))
 
 
+def start_calls(url: str, token: str, count: int) -> list[Future[Timed]]:
+    """Send ``count`` GET requests at once, as `call` does, and return what their answers will be.
+
+    They go on while you do something else; ``result()`` of one waits for its answer.
+    """
+    callers = ThreadPoolExecutor(max_workers=count)
+    calls = [callers.submit(_timed, url, token) for _ in range(count)]
+    callers.shutdown(wait=False)
+    return calls
+
+
 def add_invoker(name: str, member: str) -> None:
     """Let ``member`` call the service ``name``, beside those who already may.
 
@@ -117,16 +140,22 @@ def add_invoker(name: str, member: str) -> None:
         name: the full name of the service.
         member: such as ``serviceAccount:ADDRESS``, ``user:ADDRESS`` or ``allUsers``.
     """
-    client = run_v2.ServicesClient()
-    policy = client.get_iam_policy(request={"resource": name})
+    api = client(run_v2.ServicesClient)
+    policy = api.get_iam_policy(request={"resource": name})
     policy.bindings.add(role="roles/run.invoker", members=[member])
-    client.set_iam_policy(request={"resource": name, "policy": policy})
+    api.set_iam_policy(request={"resource": name, "policy": policy})
 
 
 def delete(name: str) -> bool:
     """Delete the service ``name`` with all its revisions; return whether there was one."""
     try:
-        run_v2.ServicesClient().delete_service(name=name).result(timeout=DEPLOY_SECONDS)
+        finished(client(run_v2.ServicesClient).delete_service(name=name), DEPLOY_SECONDS)
     except NotFound:
         return False
     return True
+
+
+def _timed(url: str, token: str) -> Timed:
+    sent = time.monotonic()
+    answer = call(url, token)
+    return Timed(answer, sent, time.monotonic())

@@ -1,5 +1,7 @@
 """From a folder to an archive in Cloud Storage, as ``gcloud builds submit`` makes it.
 
+And a copy of a folder, for who wants to change it first.
+
 Sources, read 2026-11-24 from gcloud 578.0.0: command_lib/builds/staging_bucket_util.py,
 api_lib/cloudbuild/snapshot.py, command_lib/util/gcloudignore.py in
 https://github.com/google-cloud-sdk-unofficial/google-cloud-sdk
@@ -7,7 +9,9 @@ https://github.com/google-cloud-sdk-unofficial/google-cloud-sdk
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -22,6 +26,21 @@ from pathspec import GitIgnoreSpec
 
 GIT_FILES = (".git", ".gitignore")
 LEFT_OUT_BY_DEFAULT = (".gcloudignore", *GIT_FILES)
+
+
+def working_copy(folder: str | Path, files: Mapping[str, str] | None = None) -> Path:
+    """Return a copy of ``folder``, for you to change; it is gone when this process has ended.
+
+    Args:
+        folder: what to copy.
+        files: names and texts of more files to put into the copy.
+    """
+    place = tempfile.TemporaryDirectory()
+    atexit.register(place.cleanup)
+    copy = Path(shutil.copytree(folder, Path(place.name, Path(folder).name)))
+    for name, text in (files or {}).items():
+        (copy / name).write_text(text, encoding="utf-8")
+    return copy
 
 
 def stage(folder: Path, project: str, labels: Mapping[str, str]) -> storage.Blob:

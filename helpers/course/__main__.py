@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -41,16 +42,28 @@ def main() -> None:
     metavar="NAME VALUE",
     help="A value for the parameters cell of every lesson; may be repeated.",
 )
+@click.option(
+    "--track", default="", help="Execute a track of course.toml, without what it leaves out."
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="as many as there are processors",
+    help="How many lessons to execute at a time, each in a temporary cloud of its own.",
+)
 @LESSONS
 def run(
     notebooks: Path,
     build: Path,
     parameters: tuple[tuple[str, str], ...],
+    track: str,
+    at_once: int,
     lessons: tuple[str, ...],
 ) -> None:
-    """Execute the lessons in order (or those named) in one temporary cloud."""
+    """Execute the lessons in order (or those named) in temporary clouds."""
     with told():
-        running.run(notebooks, build, lessons, dict(parameters), click.echo)
+        running.run(notebooks, build, lessons, dict(parameters), click.echo, track, at_once)
 
 
 @main.command()

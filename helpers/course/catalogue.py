@@ -1,4 +1,4 @@
-"""The lessons of the course, as ``notebooks/course.toml`` lists and classes them."""
+"""The lessons of the course and its tracks, as ``notebooks/course.toml`` lists them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ class Lesson:
         return Path(self.file).stem
 
 
+@dataclass(frozen=True)
+class Track:
+    """What a session does: the cells of ``lessons`` that can't be skipped, in ``minutes``."""
+
+    name: str
+    minutes: int
+    lessons: tuple[Lesson, ...]
+
+
 def listed(folder: Path) -> tuple[Lesson, ...]:
     """Return the lessons that the ``course.toml`` of ``folder`` lists, in reading order.
 
@@ -52,12 +61,7 @@ def listed(folder: Path) -> tuple[Lesson, ...]:
         CourseError: the list doesn't parse, or an entry is wrong.
     """
     path = folder / "course.toml"
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise CourseError(f"{path} can't be read: {error}") from error
-    if set(data) != {"lesson"}:
-        raise CourseError(f"{path} holds one or more [[lesson]] and nothing else")
+    data = _read(path)
     lessons = tuple(_lesson(entry, path) for entry in data["lesson"])
     files = [lesson.file for lesson in lessons]
     if files != sorted(set(files)):
@@ -67,6 +71,25 @@ def listed(folder: Path) -> tuple[Lesson, ...]:
         if unknown:
             raise CourseError(f"{lesson.file} says to read {sorted(unknown)[0]!r} before it")
     return lessons
+
+
+def track(folder: Path, name: str) -> Track:
+    """Return the track ``name`` that the ``course.toml`` of ``folder`` lists.
+
+    Raises:
+        CourseError: as `listed`; or there is no such track, or its entry is wrong.
+    """
+    path = folder / "course.toml"
+    entries = {entry.get("name"): entry for entry in _read(path).get("track", [])}
+    if name not in entries:
+        raise CourseError(f"there is no track {name!r}; the tracks are: {', '.join(entries)}")
+    entry = entries[name]
+    if set(entry) != {"name", "minutes", "lessons"} or not isinstance(entry["minutes"], int):
+        raise CourseError(f"{path}: the track {name} has a name, minutes and lessons")
+    lessons = {lesson.file: lesson for lesson in listed(folder)}
+    if list(entry["lessons"]) != [file for file in lessons if file in entry["lessons"]]:
+        raise CourseError(f"{path}: the track {name} takes lessons once each, in reading order")
+    return Track(name, entry["minutes"], tuple(lessons[file] for file in entry["lessons"]))
 
 
 def load(folder: Path) -> tuple[Lesson, ...]:
@@ -91,6 +114,16 @@ def load(folder: Path) -> tuple[Lesson, ...]:
         missing = sorted(files - present)[0]
         raise CourseError(f"{missing} is listed in {folder / 'course.toml'} but missing")
     return lessons
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise CourseError(f"{path} can't be read: {error}") from error
+    if not {"lesson"} <= set(data) <= {"lesson", "track"}:
+        raise CourseError(f"{path} holds [[lesson]] and [[track]], and nothing else")
+    return data
 
 
 def _lesson(entry: dict[str, Any], path: Path) -> Lesson:

@@ -6,7 +6,7 @@ import ast
 import asyncio
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from helpers.course.catalogue import CourseError
-from helpers.course.generated import ANSWER, NEEDS_VPN, exercise, tags
+from helpers.course.generated import ANSWER, exercise, tags
 
 CLEAN_UP = "clean-up"
 """Tag of the cells that are executed after a failure too."""
@@ -42,18 +42,18 @@ class LessonFailed(CourseError):
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     """Executes the cells in order and, after a failure, those that clean up.
 
-    Cells tagged ``left_out`` are not executed.
+    Cells with one of the tags ``left_out`` are not executed.
     """
 
     stopped_by = 0
-    left_out = ""
+    left_out: Collection[str] = ()
 
     def papermill_execute_cells(self) -> None:
         index = 0
         try:
             with self._signals_interrupt_the_cell():
                 for index, cell in enumerate(self.nb.cells):
-                    if self.left_out not in tags(cell):
+                    if not set(self.left_out) & set(tags(cell)):
                         self._execute(cell, index)
                     if self.stopped_by:
                         break
@@ -187,19 +187,21 @@ def unanswered(notebook: NotebookNode, committed: NotebookNode) -> None:
             cell.source, cell.outputs = sources[cell.id], []
 
 
-def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> NotebookNode:
+def execute(
+    notebook: Path, output: Path, parameters: Mapping[str, Any], left_out: Collection[str] = ()
+) -> NotebookNode:
     """Execute ``notebook`` in its own folder and write the executed copy to ``output``.
 
     Exercises are solved as `helpers.exercises` says.
     The kernel is the Python that runs this. Where standard error is a terminal, a bar shows the
     progress and is gone at the end. After a failure the cells tagged `CLEAN_UP` are executed in
-    the same kernel, and ``output`` holds everything up to there. With the parameter
-    ``cloud=google`` cells that need a VPN there are left out.
+    the same kernel, and ``output`` holds everything up to there.
 
     Args:
         notebook: the notebook to execute; it is not changed.
         output: the file to write.
         parameters: values for the parameters cell, as `resolve` returns them.
+        left_out: tags of cells that are not executed.
 
     Raises:
         CourseError: there is no solution for an exercise.
@@ -211,7 +213,7 @@ def execute(notebook: Path, output: Path, parameters: Mapping[str, Any]) -> Note
         str(output),
         parameters=dict(parameters),
         engine_name="lesson",
-        left_out=NEEDS_VPN if parameters.get("cloud") == "google" else "",
+        left_out=left_out,
         kernel_name=KERNEL,
         progress_bar=bar,
         cwd=str(notebook.parent),

@@ -40,12 +40,20 @@ CORE = "core"
 NEEDS_VPN = "needs-vpn"
 """Tag of the cells that are left out on Google, because they need a VPN there."""
 
+SECONDS = "seconds"
+"""Entry of a notebook's metadata: about how long its cells ran when they were last rewritten."""
+
 WORDS_A_MINUTE = 180
 
 
 def tags(cell: NotebookNode) -> list[str]:
     """Return the tags of a cell."""
     return list(cell.metadata.get("tags", []))
+
+
+def anchor(heading: str) -> str:
+    """Return what a link to a heading of a notebook ends in, in JupyterLab and on GitHub."""
+    return heading.strip().replace(" ", "-")
 
 
 def exercise(cell: NotebookNode) -> Exercise:
@@ -82,6 +90,8 @@ def facts(lesson: Lesson, lessons: Sequence[Lesson], notebook: NotebookNode) -> 
     core = minutes(cell for cell in notebook.cells if EXTRA not in tags(cell))
     extra = minutes(cell for cell in notebook.cells if EXTRA in tags(cell))
     time = f"about {core} minutes" + (f" and {extra} for the extra parts" if extra else "")
+    if seconds := notebook.metadata.get(SECONDS):
+        time += f". On a local cloud the cells by themselves run in about {seconds} s"
     titles = {other.file: other.title for other in lessons}
     before = ", ".join(f"[{titles[file]}]({file})" for file in lesson.before) or "nothing"
     return "  \n".join(

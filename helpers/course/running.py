@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from helpers.course.catalogue import CourseError, Lesson, load
+from helpers.course.catalogue import CourseError, Lesson, load, track
 from helpers.course.difference import difference
 from helpers.course.execution import (
     LessonFailed,
@@ -23,20 +24,30 @@ from helpers.course.execution import (
     unanswered,
     without_traces,
 )
-from helpers.course.generated import write_generated_cells
+from helpers.course.generated import EXTRA, NEEDS_VPN, SECONDS, write_generated_cells
+from helpers.course.side_by_side import executed
 from helpers.course.surroundings import environment, fresh_cloud, own_jupyter, scratch_folder
 
 Say = Callable[[str], None]
 
 
 def run(
-    notebooks: Path, build: Path, only: Sequence[str], given: Mapping[str, str], say: Say
+    notebooks: Path,
+    build: Path,
+    only: Sequence[str],
+    given: Mapping[str, str],
+    say: Say,
+    track_name: str = "",
+    at_once: int = 1,
 ) -> None:
-    """Execute the lessons in order in one cloud, and stop at the first that fails.
+    """Execute the lessons in order, and stop at the first that fails.
 
-    ``build`` receives for each lesson the executed notebook and a page of HTML, and ``run.json``
-    with the seconds that everything took. With the parameter ``cloud=google`` no local cloud is
-    started, and only the lessons classed ``yes`` are executed.
+    One at a time they share one cloud, as a reader's do; several at a time have one each, because a
+    cloud has one clock. ``build`` receives for each lesson the executed notebook and a page of
+    HTML, and ``run.json`` with the seconds that everything took. With the parameter
+    ``cloud=google`` no local cloud is started, only the lessons classed ``yes`` are executed, one
+    at a time because each deletes what carries your label, and of them no cell that needs a VPN
+    there. Of a track no cell is executed that can be skipped in a session.
 
     Args:
         notebooks: the folder of the course.
@@ -44,12 +55,17 @@ def run(
         only: names of lessons, such as ``01-cloud-build``; empty for all.
         given: values for the parameters that every executed lesson has.
         say: called with each line to show.
+        track_name: the track whose lessons are executed; empty for all.
+        at_once: how many lessons are executed at a time.
 
     Raises:
         CourseError: the course, a name or a parameter is wrong; nothing was executed.
         LessonFailed: a cell failed; the text shows it.
     """
-    lessons = select(load(notebooks), only)
+    lessons = load(notebooks)
+    if track_name:
+        lessons = track(notebooks, track_name).lessons
+    lessons = select(lessons, only)
     on_google = given.get("cloud") == "google"
     if on_google:
         for lesson in lessons:
@@ -58,25 +74,37 @@ def run(
         lessons = tuple(lesson for lesson in lessons if lesson.google == "yes")
     parameters = {lesson.name: resolve(notebooks / lesson.file, given) for lesson in lessons}
     build.mkdir(parents=True, exist_ok=True)
+    names = [lesson.name for lesson in lessons]
     seconds: dict[str, float] = {}
     started = time.monotonic()
-    with (
-        scratch_folder("course-") as scratch,
-        environment(own_jupyter(scratch)),
-        nullcontext() if on_google else fresh_cloud(),
-    ):
-        for lesson in lessons:
-            begun = time.monotonic()
-            output = build / lesson.file
-            try:
-                execute(notebooks / lesson.file, output, parameters[lesson.name])
-            except LessonFailed:
-                say(f"{lesson.name:<32} failed after {time.monotonic() - begun:.1f} s")
-                raise
-            page = as_html(nbformat.read(output, as_version=4), lesson.title)
-            output.with_suffix(".html").write_text(page, encoding="utf-8")
-            seconds[lesson.name] = round(time.monotonic() - begun, 2)
-            say(f"{lesson.name:<32} {seconds[lesson.name]:6.1f} s")
+    if at_once > 1 and len(lessons) > 1 and not on_google:
+        command = [
+            *(sys.executable, "-m", "helpers.course", "run", "--at-once", "1"),
+            *("--notebooks", str(notebooks), "--build", str(build), "--track", track_name),
+            *(word for name, value in given.items() for word in ("-p", name, value)),
+        ]
+        for name, took in executed(command, names, at_once):
+            seconds[name] = round(took, 2)
+            say(f"{name:<32} {took:6.1f} s")
+    else:
+        left_out = [NEEDS_VPN] * on_google + [EXTRA] * bool(track_name)
+        with (
+            scratch_folder("course-") as scratch,
+            environment(own_jupyter(scratch)),
+            nullcontext() if on_google else fresh_cloud(),
+        ):
+            for lesson in lessons:
+                begun = time.monotonic()
+                output = build / lesson.file
+                try:
+                    execute(notebooks / lesson.file, output, parameters[lesson.name], left_out)
+                except LessonFailed:
+                    say(f"{lesson.name:<32} failed after {time.monotonic() - begun:.1f} s")
+                    raise
+                page = as_html(nbformat.read(output, as_version=4), lesson.title)
+                output.with_suffix(".html").write_text(page, encoding="utf-8")
+                seconds[lesson.name] = round(time.monotonic() - begun, 2)
+                say(f"{lesson.name:<32} {seconds[lesson.name]:6.1f} s")
     total = round(time.monotonic() - started, 2)
     (build / "run.json").write_text(
         json.dumps({"seconds": total, "lessons": seconds}, indent=2) + "\n", encoding="utf-8"
@@ -87,9 +115,9 @@ def run(
 def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
     """Execute each lesson on a fresh cloud and rewrite its notebook in place.
 
-    The rewritten notebook has execution counts, new outputs and new generated cells, no time stamps
-    and no answers to its exercises. What it shows otherwise than before is told first. A lesson
-    that fails is left as it was.
+    The rewritten notebook has execution counts, new outputs and new generated cells, about how many
+    seconds its cells ran, no time stamps and no answers to its exercises. What it shows otherwise
+    than before is told first. A lesson that fails is left as it was.
 
     Args:
         notebooks: the folder of the course.
@@ -104,9 +132,10 @@ def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
     for lesson in select(lessons, only):
         begun = time.monotonic()
         path = notebooks / lesson.file
-        before = nbformat.read(path, as_version=4)
-        notebook = executed_again(path)
-        unanswered(notebook, before)
+        executed = executed_again(path)
+        notebook = without_traces(executed)
+        notebook.metadata[SECONDS] = roughly(executed.metadata.papermill.duration)
+        unanswered(notebook, nbformat.read(path, as_version=4))
         write_generated_cells(lesson, lessons, notebook)
         rewrite(path, notebook, say)
         say(f"{lesson.name:<32} {time.monotonic() - begun:6.1f} s")
@@ -120,7 +149,7 @@ def executed_again(path: Path) -> NotebookNode:
     """
     with surrounded(path, {}) as scratch:
         execute(path, scratch / path.name, {})
-        return without_traces(nbformat.read(scratch / path.name, as_version=4))
+        return nbformat.read(scratch / path.name, as_version=4)
 
 
 @contextmanager
@@ -141,6 +170,11 @@ def rewrite(path: Path, notebook: NotebookNode, say: Say) -> None:
         say(changed)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
+
+
+def roughly(seconds: float) -> int:
+    """Return ``seconds`` as a multiple of five, so that a quicker machine seldom changes it."""
+    return max(5, 5 * round(seconds / 5))
 
 
 def select(lessons: Sequence[Lesson], only: Sequence[str]) -> tuple[Lesson, ...]:

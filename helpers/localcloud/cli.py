@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shlex
 import shutil
@@ -184,12 +185,15 @@ def latency(place: str) -> None:
 
 
 @main.command()
-def doctor() -> None:
+@click.option("--session", is_flag=True, help="Look also at what a session needs; takes longer.")
+def doctor(session: bool) -> None:
     """Say what works on this machine, what doesn't, and the command that mends it."""
     from .engine.probe import findings
+    from .session import findings as of_a_session
 
+    found = findings()
     bad = 0
-    for finding in findings():
+    for finding in itertools.chain(found, of_a_session(Home(), found) if session else ()):
         mark = "ok " if finding.ok else "NO "
         click.echo(f"{mark} {finding.subject}: {finding.detail}")
         if not finding.ok:

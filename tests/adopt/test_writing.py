@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from click.testing import CliRunner
 from nbval.plugin import get_sanitize_patterns
 

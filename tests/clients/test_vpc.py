@@ -247,6 +247,7 @@ def test_the_premises_are_reached_over_a_tunnel(image: str, premises: str) -> No
     inside = Fetcher(image, ingress=run_v2.IngressTraffic.INGRESS_TRAFFIC_INTERNAL_ONLY)
     networks.machine(premises, "caller", _caller(inside.url), network="premises")
     eventually(lambda: networks.serial(premises, "caller"), lambda text: "answer 200" in text)
+    networks.delete_machine(premises, "caller")
 
 
 def _tunnel(premises: str) -> None:
@@ -301,6 +302,7 @@ def test_an_outsider_is_blocked_and_an_insider_served(image: str, project: str) 
     found = eventually(lambda: logged(inside.id), bool)
     assert {entry.http_request["status"] for entry in found} == {200}
     assert "answer 200" not in networks.serial(project, "stranger")
+    networks.delete_machine(project, "stranger")
 
 
 def test_a_service_calls_an_internal_one_through_its_network(image: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.course.catalogue import CourseError, load
+from helpers.course.catalogue import CourseError, load, track
 
 ENTRY = """
 [[lesson]]
@@ -91,6 +91,33 @@ def test_the_list_is_in_the_order_of_the_names_and_has_each_once(
 ) -> None:
     with pytest.raises(CourseError, match="twice, or not in the order"):
         load(course(tmp_path, *files))
+
+
+TRACK = '[[track]]\nname = "1h"\nminutes = 60\nlessons = ["00-a.ipynb", "01-b.ipynb"]\n'
+
+
+def test_a_track_has_lessons_and_a_time(tmp_path: Path) -> None:
+    course(tmp_path, "00-a.ipynb", "01-b.ipynb", "02-c.ipynb", extra=TRACK)
+    found = track(tmp_path, "1h")
+    assert (found.minutes, found.lessons) == (60, load(tmp_path)[:2])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('"1h"', '"3h"', "no track '1h'; the tracks are: 3h"),
+        ("60", '"60"', "has a name, minutes and lessons"),
+        ("minutes = 60\n", "", "has a name, minutes and lessons"),
+        ('"00-a.ipynb", "01-b.ipynb"', '"01-b.ipynb", "00-a.ipynb"', "in reading order"),
+        ("01-b.ipynb", "03-d.ipynb", "in reading order"),
+        ("01-b.ipynb", "00-a.ipynb", "in reading order"),
+    ],
+)
+def test_a_wrong_track_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    assert old in TRACK
+    course(tmp_path, "00-a.ipynb", "01-b.ipynb", extra=TRACK.replace(old, new))
+    with pytest.raises(CourseError, match=complaint):
+        track(tmp_path, "1h")
 
 
 def test_a_folder_without_a_list_is_no_course(tmp_path: Path) -> None:

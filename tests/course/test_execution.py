@@ -49,16 +49,6 @@ def test_parameters_reach_the_lesson_and_the_lesson_itself_is_not_changed(tmp_pa
     assert lesson.read_bytes() == before
 
 
-def test_what_needs_a_vpn_is_left_out_on_google_alone(tmp_path: Path) -> None:
-    """Nobody has a VPN at hand, and the rest of the lesson is worth having."""
-    cells = code("print('by VPN')", "needs-vpn"), code("print('the rest')")
-    lesson = write_notebook(tmp_path / "a.ipynb", *cells)
-    execute(lesson, tmp_path / "out.ipynb", {})
-    assert printed(tmp_path / "out.ipynb") == "by VPN\nthe rest\n"
-    execute(lesson, tmp_path / "out.ipynb", {"cloud": "google"})
-    assert printed(tmp_path / "out.ipynb") == "the rest\n"
-
-
 def test_a_misspelt_parameter_is_refused_not_ignored(tmp_path: Path) -> None:
     lesson = write_notebook(tmp_path / "a.ipynb")
     with pytest.raises(CourseError, match="no parameter 'projct'; it has: cloud, project, retries"):

@@ -38,6 +38,15 @@ def test_a_reader_is_told_time_cost_last_execution_and_what_to_read_before() -> 
     ]
 
 
+def test_a_reader_is_told_how_long_the_cells_take_by_themselves() -> None:
+    written = notebook()
+    written.metadata["seconds"] = 15
+    write_generated_cells(LESSONS[1], LESSONS, written)
+    assert written.cells[1].source.startswith(
+        "**Time:** about 2 minutes. On a local cloud the cells by themselves run in about 15 s.  \n"
+    )
+
+
 def test_a_reader_finds_the_lessons_before_and_after() -> None:
     ends = []
     for one in LESSONS:

@@ -61,28 +61,71 @@ def test_the_first_failure_ends_the_run_and_the_cloud(tmp_path: Path) -> None:
     assert "failed after" in lines[-1]
 
 
-def test_ctrl_c_stops_the_cloud_too(tmp_path: Path) -> None:
-    marker = tmp_path / "home"
-    write_course(
-        tmp_path / "notebooks",
-        a=[
-            code(
-                "import os, threading; from pathlib import Path\n"
-                f"part = Path({str(tmp_path / 'part')!r})\n"
-                "part.write_text(os.environ['LOCALCLOUD_HOME'])\n"
-                f"part.rename({str(marker)!r}); threading.Event().wait()"
-            )
-        ],
+def test_lessons_at_once_have_a_cloud_each(tmp_path: Path) -> None:
+    """A cloud has one clock: a lesson that waits a day would spoil another's tokens."""
+    meet = (
+        "from pathlib import Path; import time\n"
+        f"here = Path({str(tmp_path)!r}, project)\n"
+        "(here / str(os.getpid())).touch()\n"
+        "while len(list(here.iterdir())) < 2: time.sleep(0.02)"
     )
-    runner = subprocess.Popen([sys.executable, "-m", "helpers.course", "run"], cwd=tmp_path)
-    while not marker.exists():
+    (tmp_path / "met").mkdir()
+    course = write_course(
+        tmp_path / "course", **{name: [code(HOME), code(meet)] for name in ("a", "b")}
+    )
+    lines: list[str] = []
+    build = tmp_path / "build"
+    run(course, build, (), {"project": "met"}, lines.append, at_once=2)
+    homes = {printed(build / f"{name}.ipynb").strip() for name in ("00-a", "01-b")}
+    assert len(homes) == 2
+    assert all(processes_that_know(home) == [] for home in homes)
+    assert [line.split()[0] for line in lines] == ["00-a", "01-b", "all"]
+    assert list(json.loads((build / "run.json").read_text())["lessons"]) == ["00-a", "01-b"]
+
+
+def test_the_first_failure_ends_the_lessons_beside_it(tmp_path: Path) -> None:
+    marker = tmp_path / "home"
+    wait = f"from pathlib import Path; import time\nmarker = Path({str(marker)!r})\n"
+    course = write_course(
+        tmp_path / "course",
+        a=[code(wait + "while not marker.exists(): time.sleep(0.02)"), code("1 / 0")],
+        b=[code(hangs(marker))],
+        c=[code(HOME)],
+    )
+    with pytest.raises(LessonFailed, match=r"(?s)00-a .*failed after.*division by zero"):
+        run(course, tmp_path / "build", (), {}, print, at_once=2)
+    home = marker.read_text()
+    assert not Path(home).exists()
+    assert processes_that_know(home) == []
+    assert not (tmp_path / "build" / "02-c.ipynb").exists()
+
+
+def hangs(marker: Path) -> str:
+    """Return the source of a cell that tells its home and never ends."""
+    return (
+        "import os, threading; from pathlib import Path\n"
+        f"part = Path({str(marker.with_suffix('.part'))!r})\n"
+        "part.write_text(os.environ['LOCALCLOUD_HOME'])\n"
+        f"part.rename({str(marker)!r}); threading.Event().wait()"
+    )
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_ctrl_c_stops_the_clouds_too(tmp_path: Path, at_once: int) -> None:
+    markers = [tmp_path / name for name in ("a", "b")[:at_once]]
+    lessons = {marker.name: [code(hangs(marker))] for marker in markers}
+    write_course(tmp_path / "notebooks", **lessons)
+    command = [sys.executable, "-m", "helpers.course", "run", "--at-once", str(at_once)]
+    runner = subprocess.Popen(command, cwd=tmp_path)
+    while not all(marker.exists() for marker in markers):
         assert runner.poll() is None
         time.sleep(0.02)
     runner.send_signal(signal.SIGINT)
     assert runner.wait(timeout=60) == 128 + signal.SIGINT
-    home = marker.read_text()
-    assert not Path(home).exists()
-    assert processes_that_know(home) == []
+    for marker in markers:
+        home = marker.read_text()
+        assert not Path(home).exists()
+        assert processes_that_know(home) == []
 
 
 def test_the_status_tells_of_a_failure_and_the_message_shows_the_cell(tmp_path: Path) -> None:
@@ -124,6 +167,30 @@ def test_on_google_no_local_cloud_is_started_and_local_lessons_are_left_out(
     assert lines[0] == "01-b is left out: not the same cells on Google (local-only)"
 
 
+TAGGED = [code("print('by VPN')", "needs-vpn"), code("print('more')", "extra"), code("print(1)")]
+
+
+def test_what_needs_a_vpn_is_left_out_on_google_alone(tmp_path: Path) -> None:
+    """Nobody has a VPN at hand, and the rest of the lesson is worth having."""
+    course = write_course(tmp_path / "course", a=TAGGED)
+    run(course, tmp_path / "build", (), {"cloud": "google"}, print)
+    assert printed(tmp_path / "build" / "00-a.ipynb") == "more\n1\n"
+
+
+def test_a_track_takes_of_its_lessons_what_a_session_has_time_for(tmp_path: Path) -> None:
+    course = write_course(tmp_path / "course", a=TAGGED, b=[code("1 / 0")], c=TAGGED)
+    with (course / "course.toml").open("a") as file:
+        file.write('[[track]]\nname = "1h"\nminutes = 60\nlessons = ["00-a.ipynb", "02-c.ipynb"]')
+    build = tmp_path / "build"
+    run(course, build, (), {}, print, "1h")
+    assert [path.name for path in sorted(build.glob("*.ipynb"))] == ["00-a.ipynb", "02-c.ipynb"]
+    assert printed(build / "00-a.ipynb") == "by VPN\n1\n"
+    with pytest.raises(CourseError, match="no track '3h'; the tracks are: 1h"):
+        run(course, build, (), {}, print, "3h")
+    with pytest.raises(CourseError, match="no lesson '01-b'; the lessons are: 00-a, 02-c"):
+        run(course, build, ("01-b",), {}, print, "1h")
+
+
 def test_refresh_executes_each_lesson_on_its_own_cloud_and_rewrites_it(tmp_path: Path) -> None:
     course = write_course(tmp_path / "course", a=[code(HOME)], b=[code(HOME)])
     lines: list[str] = []
@@ -132,7 +199,7 @@ def test_refresh_executes_each_lesson_on_its_own_cloud_and_rewrites_it(tmp_path:
     assert f"  +{printed(course / '00-a.ipynb')}".rstrip() in lines[0], "what is new is shown"
     notebook = nbformat.read(course / "00-a.ipynb", as_version=4)
     assert [c.execution_count for c in notebook.cells if c.cell_type == "code"] == [1, 2]
-    assert notebook.cells[1].source.startswith("**Time:**")
+    assert "run in about 5 s." in notebook.cells[1].source
     assert notebook.cells[-1].source == "Next: [b](01-b.ipynb)"
 
 

@@ -30,6 +30,7 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.timeout(600)
 def test_every_engine_test_passes_for_an_unprivileged_user(bench: Bench, place: Path) -> None:
     setpriv = shutil.which("setpriv")
     if setpriv is None:

@@ -14,9 +14,9 @@ import pytest
 from helpers.localcloud.engine import Engine
 from helpers.localcloud.frontdoor.journal import Journal
 from helpers.localcloud.frontdoor.model import Limits, Probe, RevisionSpec, StartFailed
-from helpers.localcloud.frontdoor.pool import Pool
+from helpers.localcloud.frontdoor.pool import NoInstance, Pool
 from tests.engine.bench import until
-from tests.frontdoor.world import HASHED, Answer, Process, World, world
+from tests.frontdoor.world import HASHED, PATIENCE, Answer, Process, World, world
 
 IDLE = timedelta(seconds=Limits().idle)
 AUTOSCALING = (
@@ -533,6 +533,33 @@ def test_a_place_given_to_somebody_who_has_just_left_is_free_again(tmp_path: Pat
             await asyncio.wait((waiting,))
             assert pool.take() is instance
             await pool.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_that_jumps_waits_for_what_is_starting_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever lets requests wait by moving the clock must not wait in real time then."""
+    monkeypatch.setattr("helpers.localcloud.frontdoor.pool.REAL_TIME", 100.0)
+
+    async def scenario() -> None:
+        gate = tmp_path / "gate"
+        async with world(tmp_path) as cloud:
+            env = {"START_GATE": str(gate)}
+            revision = cloud.revision(concurrency=1, max_instances=1, env=env)
+            journal = Journal(cloud.logs, revision)
+            pool = Pool(revision, cloud.engine, cloud.clock, journal, Limits(pending=100.0))
+            first, second = (asyncio.ensure_future(pool.acquire()) for _ in range(2))
+            await until(lambda: bool(cloud.processes.started))
+            await cloud.clock.advance(timedelta(minutes=10))
+            gate.touch()
+            await first
+            done, _ = await asyncio.wait((second,), timeout=PATIENCE)
+            await pool.close()
+            assert done
+            with pytest.raises(NoInstance):
+                second.result()
 
     asyncio.run(scenario())
 

@@ -52,7 +52,7 @@ def test_a_domain_from_the_record_that_proves_it_to_the_page(cloud: LocalCloud, 
     assert service.call(f"https://{WWW}").status_code == 200
 
     assert not labels.is_free("domain mapping", WWW, TOKYO, {"hands-on-run": "another"})
-    [(kind, found, delete)] = labels.with_label(LABEL, *PLACE)
+    [(kind, found, delete)] = labels.with_label(LABEL, *PLACE, kinds=["domain mapping"])
     assert (kind, found) == ("domain mapping", WWW)
     delete()
     assert not domains.delete(name, WWW)

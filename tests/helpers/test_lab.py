@@ -48,7 +48,7 @@ def outside(cloud: LocalCloud) -> dict[str, str]:
 
 
 @pytest.fixture
-def as_on_google() -> dict[str, str]:
+def as_on_google(cloud: LocalCloud) -> dict[str, str]:
     """The environment of a process for which the test's cloud stands in for Google."""
     blocker = str(ROOT / "tests/notebooks/blocker")
     return {**os.environ, "LOCALCLOUD_STANDS_IN": "1", "CONFIRM": "1", "PYTHONPATH": blocker}
@@ -259,6 +259,28 @@ def test_clean_up_deletes_what_is_yours_and_nothing_else(entered: None) -> None:
     assert storage.Client().lookup_bucket("hands-on_cloudbuild") is None
     services.delete_service(name=f"{WHERE}/services/theirs").result()
     registry.delete_repository(name=f"{WHERE}/repositories/theirs").result()
+
+
+def test_a_latecomer_starts_with_nothing_left_and_sees_what_was_shown(
+    entered: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_service("mine", lab.labels())
+    make_service("theirs", {})
+    services = run_v2.ServicesClient()
+    with pytest.raises(ValueError, match="no lesson 99"):
+        lab.catch_up(99, ROOT / "notebooks")
+    assert services.get_service(name=f"{WHERE}/services/mine"), "a misspelt lesson deletes nothing"
+    lab.catch_up("04", ROOT / "notebooks")
+    said = capsys.readouterr().out
+    assert said.index(f"{WHERE}/services/mine") < said.index("Build an image from source")
+    assert f"{WHERE}/services/theirs" in {one.name for one in services.list_services(parent=WHERE)}
+    with pytest.raises(NotFound):
+        services.get_service(name=f"{WHERE}/services/mine")
+    services.delete_service(name=f"{WHERE}/services/theirs").result()
+
+
+def test_a_latecomer_enters_first(outside: dict[str, str]) -> None:
+    assert "Enter a cloud first" in python("from helpers import lab; lab.catch_up(4)", outside)
 
 
 def test_what_is_made_elsewhere_is_deleted_there_too(entered: None) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
+from google.cloud.artifactregistry_v1 import DockerImage
+from google.cloud.run_v2 import TrafficTargetStatus
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from helpers import pictures
-from helpers.pictures import Station, Time
+from helpers.pictures import Request, Station, Time
 
 
 def shown(draw: Callable[[], None]) -> tuple[bytes, str]:
@@ -79,9 +82,81 @@ def test_the_words_of_times_have_each_number_and_where_it_is_from() -> None:
     )
 
 
+def stored(location: str, letter: str, hour: int, *tags: str) -> DockerImage:
+    uri = f"{location}-docker.pkg.dev/hands-on/registry/app@sha256:{64 * letter}"
+    return DockerImage(uri=uri, tags=tags, upload_time=datetime(2026, 11, 28, hour, tzinfo=UTC))
+
+
+def test_the_words_of_a_registry_map_have_every_image_its_tags_and_where_it_is() -> None:
+    """Who can't see the picture would not know which image is in both places."""
+    picture, words = shown(
+        lambda: pictures.registry_map(
+            {
+                "us": [stored("us", "b", 2, "v2"), stored("us", "a", 1, "v1", "stable")],
+                "asia": [stored("asia", "b", 3)],
+                "europe": [],
+            }
+        )
+    )
+    assert picture
+    assert words == (
+        "What the repositories hold, by location."
+        " us: app@sha256:aaaaaaaaaaaa, tags stable, v1; app@sha256:bbbbbbbbbbbb, tag v2."
+        " asia: app@sha256:bbbbbbbbbbbb, no tag. europe: nothing."
+    )
+
+
+def test_the_words_of_traffic_have_every_revision_its_share_and_its_tags() -> None:
+    """Who can't see the picture would not know who is answered by what."""
+    picture, words = shown(
+        lambda: pictures.traffic(
+            [
+                TrafficTargetStatus(revision="first", percent=60),
+                TrafficTargetStatus(revision="green", percent=40),
+                TrafficTargetStatus(revision="green", tag="next"),
+                TrafficTargetStatus(revision="blue", tag="new"),
+            ],
+            idle=["green", "old"],
+        )
+    )
+    assert picture
+    assert words == (
+        "Which revision gets which requests. first: 60 % of the requests to the service;"
+        " green: 40 % of the requests to the service, all at the address of the tag next;"
+        " blue: all at the address of the tag new; old: no requests."
+    )
+
+
+def test_the_words_of_instances_have_each_with_its_answers_and_those_that_were_refused() -> None:
+    picture, words = shown(
+        lambda: pictures.instances(
+            [
+                Request("", 10.2, 12.2),
+                Request("aa", 10.0, 11.0),
+                Request("bb", 10.1, 11.5),
+                Request("aa", 10.0, 12.0),
+                Request("", 10.1, 12.1),
+            ]
+        )
+    )
+    assert picture
+    assert words == (
+        "Requests by the instance that answered, and when the answers came."
+        " aa: 2 answered, 1.00 s to 2.00 s; bb: 1 answered, 1.50 s to 1.50 s;"
+        " 2 refused, 2.10 s to 2.20 s."
+    )
+
+
+def test_requests_at_the_same_time_stand_on_lines_of_their_own() -> None:
+    """One bar would hide another."""
+    assert pictures._lines([(0, 1), (0, 2), (1, 3), (1.5, 2)]) == [1, 2, 1, 3]
+
+
 def test_nothing_but_nothing_takes_no_time() -> None:
     """The scale of a chart whose bars are all empty must not be an error."""
     assert shown(lambda: pictures.times([Time("Seoul", 0.0, pictures.COMPUTED)]))[0]
+    assert shown(lambda: pictures.instances([]))[0]
+    assert shown(lambda: pictures.registry_map({"us": []}))[0]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -84,3 +85,15 @@ def test_an_invoker_is_added_and_the_others_stay(name: str) -> None:
         iam_admin_v1.IAMClient().delete_service_account(
             name=f"projects/hands-on/serviceAccounts/{account}"
         )
+
+
+def test_calls_that_are_started_together_tell_when_each_was_sent_and_answered(name: str) -> None:
+    """A picture of them would show waiting that there was not, or none where there was."""
+    address = service.deploy(name, IMAGE, labels={}).uri
+    token = auth.id_token(address)
+    before = time.monotonic()
+    calls = [call.result() for call in service.start_calls(address, token, count=3)]
+    assert [call.answer.status_code for call in calls] == [200, 200, 200]
+    for call in calls:
+        assert before <= call.sent <= call.answered - call.answer.elapsed.total_seconds()
+        assert call.answered <= time.monotonic()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from helpers.source import chosen, pack, staging_bucket_name
+from helpers.source import chosen, pack, staging_bucket_name, working_copy
 
 
 def write(folder: Path, *names: str, **texts: str) -> None:
@@ -106,3 +108,23 @@ def test_nobody_learns_who_packed_the_archive(tmp_path: Path) -> None:
 )
 def test_the_bucket_is_the_one_that_gcloud_uses(project: str, bucket: str) -> None:
     assert staging_bucket_name(project) == bucket
+
+
+def test_a_change_to_a_working_copy_is_none_to_the_folder(tmp_path: Path) -> None:
+    write(tmp_path, "app.py", "deep/data.bin")
+    copy = working_copy(tmp_path, {"app.py": "changed", "notes.txt": "new"})
+    assert copy.name == tmp_path.name
+    assert files(copy) == {"app.py", "deep/data.bin", "notes.txt"}
+    assert (copy / "app.py").read_text() == "changed"
+    assert files(tmp_path) == {"app.py", "deep/data.bin"}
+    assert (tmp_path / "app.py").read_text() == "x"
+
+
+def test_a_working_copy_is_gone_when_its_process_has_ended(tmp_path: Path) -> None:
+    """What a lesson copies would be left on the reader's machine."""
+    code = "import sys; from helpers.source import working_copy; print(working_copy(sys.argv[1]))"
+    made = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert made.stderr == ""
+    assert not Path(made.stdout.strip()).parent.exists()

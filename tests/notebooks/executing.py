@@ -24,6 +24,11 @@ LESSONS = listed(NOTEBOOKS)
 LOCALCLOUD = [sys.executable, "-m", "helpers.localcloud"]
 
 
+def own_scope(lesson: Lesson) -> str:
+    """An id that makes a lesson's test a scope of its own, to be shared out by ``loadscope``."""
+    return f"{lesson.name}::"
+
+
 def made_by_this_python(notebook: Path) -> bool:
     version = nbformat.read(notebook, as_version=4).metadata.language_info.version
     return version.split(".")[:2] == [str(part) for part in sys.version_info[:2]]

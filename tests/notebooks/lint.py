@@ -1,4 +1,7 @@
-"""What a committed notebook must be like, whatever it teaches."""
+"""What a committed notebook must be like, whatever it teaches.
+
+How it is kept is looked at here: kernel, counts, tags, outputs. What it says is in `content`.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,11 @@ from helpers.course.generated import (
     HELP,
     LINKS,
     NEEDS_VPN,
+    SECONDS,
     tags,
     write_generated_cells,
 )
+from tests.notebooks import content
 from tests.notebooks.console import blocks, commands_outside
 
 IGNORE = "nbval-ignore-output"
@@ -69,14 +74,13 @@ def complaints(path: Path, lesson: Lesson, lessons: Sequence[Lesson]) -> list[st
     if path.stat().st_size > MOST_BYTES:
         found.append(f"it has more than {MOST_BYTES // 1000} kB")
     for number, cell in enumerate(notebook.cells, start=1):
-        rules = _code_cell(cell) if cell.cell_type == "code" else _markdown_cell(cell)
-        found += [f"cell {number}: {text}" for text in rules]
+        rules = _code_cell(cell) if cell.cell_type == "code" else _markdown_cell(cell, path)
+        found += [f"cell {number} ({cell.id}): {text}" for text in rules]
     return found
 
 
 def _as_a_whole(notebook: NotebookNode, lesson: Lesson, lessons: Sequence[Lesson]) -> Iterator[str]:
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     if notebook.metadata.get("kernelspec", {}).get("name") != KERNEL:
         yield f"its kernel is not {KERNEL}"
     if not notebook.cells[0].source.startswith(f"# {lesson.title}\n"):
@@ -91,13 +95,13 @@ def _as_a_whole(notebook: NotebookNode, lesson: Lesson, lessons: Sequence[Lesson
     executed = [cell for cell in code if cell.source and "skip-execution" not in tags(cell)]
     if [cell.execution_count for cell in executed] != list(range(1, len(executed) + 1)):
         yield "its execution counts are not 1, 2, 3, …: make refresh"
-    for term in lesson.terms:
-        if not re.search(rf"\*\*{re.escape(term)}s?\*\*", prose, re.IGNORECASE):
-            yield f"the term {term!r} is not in bold where it is first used"
     fresh = nbformat.from_dict(notebook)
     write_generated_cells(lesson, lessons, fresh)
     if [cell.source for cell in fresh.cells] != [cell.source for cell in notebook.cells]:
         yield "its facts, its links or the help of its exercises are out of date: make refresh"
+    if SECONDS not in notebook.metadata:
+        yield "it does not say how long its cells take: make refresh"
+    yield from content.of_the_whole(notebook, lesson, lessons)
 
 
 def _any_cell(cell: NotebookNode) -> Iterator[str]:
@@ -107,9 +111,10 @@ def _any_cell(cell: NotebookNode) -> Iterator[str]:
         yield f"it must be {CORE} or {EXTRA}, and not both: make refresh"
 
 
-def _markdown_cell(cell: NotebookNode) -> Iterator[str]:
+def _markdown_cell(cell: NotebookNode, path: Path) -> Iterator[str]:
     """Each command is one that a test types, or is classed as not run, or quotes the wiki."""
     yield from _any_cell(cell)
+    yield from content.of_markdown(cell, path)
     for line in commands_outside(cell.source):
         yield f"{line!r} stands neither in a ```console block nor in a block quote"
     for block in blocks(cell.source):
@@ -123,6 +128,7 @@ def _markdown_cell(cell: NotebookNode) -> Iterator[str]:
 def _code_cell(cell: NotebookNode) -> Iterator[str]:
     yield from _any_cell(cell)
     transformed = TransformerManager().transform_cell(cell.source)
+    yield from content.of_code(cell, transformed)
     if SHELL.search(transformed):
         yield "a shell command passes although it fails: use a helper that raises"
     if re.search(r"#\s*(NBVAL|PYTEST_VALIDATE)", cell.source):

@@ -10,7 +10,7 @@ import pytest
 from helpers.course.catalogue import Lesson
 from helpers.course.surroundings import fresh_cloud
 from tests.notebooks.console import Command, Printed, blocks, blocks_of, difference, typed
-from tests.notebooks.executing import LESSONS, NOTEBOOKS, left_in_the_cloud
+from tests.notebooks.executing import LESSONS, NOTEBOOKS, left_in_the_cloud, own_scope
 
 needs_gcloud = pytest.mark.skipif(
     shutil.which("gcloud") is None,
@@ -18,7 +18,7 @@ needs_gcloud = pytest.mark.skipif(
 )
 
 NOT_RUN = {
-    "00-start-here": ["it starts the shell that all other commands are typed into"],
+    "00-start-here": ["all other commands are typed into what it starts"],
     "04-auth-tokens": ["it opens a browser"],
     "06-custom-domains": [
         "there are no load balancers in the local cloud",
@@ -34,10 +34,9 @@ notebook@hands-on.iam.gserviceaccount.com
 """
 
 
-# The id makes each lesson a scope of its own: `--dist loadscope` shares them out.
 @needs_gcloud
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: f"{lesson.name}::")
+@pytest.mark.parametrize("lesson", LESSONS, ids=own_scope)
 def test_the_commands_of_a_lesson_print_what_it_shows_and_leave_nothing(
     lesson: Lesson, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.course.catalogue import Lesson
 from helpers.course.surroundings import fresh_cloud
-from tests.notebooks.executing import LESSONS, LOCALCLOUD, ROOT, left_in_the_cloud
+from tests.notebooks.executing import LESSONS, LOCALCLOUD, ROOT, left_in_the_cloud, own_scope
 
 pytestmark = pytest.mark.timeout(900)
 ON_GOOGLE = [lesson for lesson in LESSONS if lesson.google == "yes"]
@@ -39,7 +39,7 @@ def test_the_local_cloud_can_not_be_imported_where_google_is_stood_in_for(
     assert "helpers.localcloud is blocked" in done.stderr
 
 
-@pytest.mark.parametrize("lesson", ON_GOOGLE, ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", ON_GOOGLE, ids=own_scope)
 def test_a_lesson_runs_with_cloud_google_on_what_surrounds_it(
     lesson: Lesson, as_on_google: dict[str, str], tmp_path: Path
 ) -> None:

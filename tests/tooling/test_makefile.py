@@ -71,3 +71,8 @@ def test_a_python_that_is_too_old_is_refused_in_words(clone: Path) -> None:
     done = make(clone, "venv", "PYTHON=./old-python")
     assert done.returncode != 0
     assert "Python 3.11 or later is needed" in done.stderr
+
+
+def test_a_track_is_run_by_its_name_and_all_lessons_without_one(clone: Path) -> None:
+    assert "helpers.course run --track 2h" in make(clone, "-n", "run", "TRACK=2h").stdout
+    assert "--track" not in make(clone, "-n", "run").stdout

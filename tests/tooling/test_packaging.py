@@ -20,6 +20,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EVERYTHING = (
     PROJECT["dependencies"]
+    + PROJECT["optional-dependencies"]["book"]
     + PROJECT["optional-dependencies"]["test"]
     + PYPROJECT["dependency-groups"]["build"]
 )

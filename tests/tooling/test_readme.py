@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.course.catalogue import listed
+from tests.notebooks.prose import dead_links
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -40,10 +41,11 @@ def test_the_make_targets_told_of_are_those_that_exist() -> None:
     assert targets == {text.split()[1] for text in TYPED if text.startswith("make")}
 
 
-def test_what_the_readme_links_to_in_the_tree_is_there() -> None:
-    for address in re.findall(r"\]\(([^)]+)\)", README):
-        if not address.startswith("http"):
-            assert (ROOT / address).exists(), address
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda page: page.name
+)
+def test_what_a_page_links_to_in_the_tree_is_there(page: Path) -> None:
+    assert dead_links(page.read_text(), page) == []
 
 
 def test_the_date_of_the_last_execution_on_google_is_that_of_the_oldest_lesson() -> None:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
@@ -79,6 +80,8 @@ class Pool:
         self._around = around
         self._ready: list[Instance] = []
         self._starting = 0
+        self._all_started = asyncio.Event()
+        self._all_started.set()
         self._timers: dict[Instance, Timer] = {}
         self._waiting: deque[asyncio.Future[Instance]] = deque()
         self._requests = 0
@@ -199,7 +202,7 @@ class Pool:
             wanted = max(wanted, revision.min_instances)
         resting = sum(not instance.may_serve for instance in self._ready)
         for _ in range(min(wanted + resting, revision.max_instances) - self._count):
-            self._starting += 1
+            self._begin_start()
             self._in_background(self._launch_counted(reason))
 
     async def _launch_counted(self, reason: str) -> None:
@@ -214,7 +217,7 @@ class Pool:
 
     async def _launch(self, reason: str, *, counted: bool = False) -> None:
         if not counted:
-            self._starting += 1
+            self._begin_start()
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
@@ -227,6 +230,8 @@ class Pool:
             await instance.start(self._engine, self._surroundings(instance))
         finally:
             self._starting -= 1
+            if not self._starting:
+                self._all_started.set()
         self._start_seconds += loop.time() - began
         self._start_count += 1
         instance.idle_since = self._clock.time()
@@ -234,6 +239,10 @@ class Pool:
         self._look_later(instance, self._limits.idle)
         self._hand_out()
         self._settle()
+
+    def _begin_start(self) -> None:
+        self._starting += 1
+        self._all_started.clear()
 
     def _surroundings(self, instance: Instance) -> Surroundings:
         try:
@@ -262,12 +271,13 @@ class Pool:
     async def _lose_patience(self) -> None:
         """Returns when a request has waited for long enough, by the cloud's clock.
 
-        A clock that jumps leaves an instance that is starting some real time all the same.
+        A clock that jumps leaves what is starting some real time all the same.
         """
-        patience, real = self._patience(), REAL_TIME if self._starting else 0.0
-        began = time.monotonic()
+        patience, began = self._patience(), time.monotonic()
         await self._clock.sleep(patience)
-        await asyncio.sleep(began + min(patience, real) - time.monotonic())
+        left = began + min(patience, REAL_TIME) - time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._all_started.wait(), max(left, 0.0))
 
     def _patience(self) -> float:
         """Seconds that a request waits: max(3.5 x mean start, 10 s).

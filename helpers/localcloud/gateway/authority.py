@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,9 @@ ISSUER = "localcloud (this machine only)"
 
 ALPN = ["http/1.1", "h2"]
 """In this order: a client that offers both gets HTTP/1.1; gRPC, which offers h2 alone, gets h2."""
+
+ROOT = re.compile(rb"-----BEGIN ([A-Z ]*CERTIFICATE)-----.*?-----END \1-----", re.DOTALL)
+"""A certificate in a file of several, with its first and its last line."""
 
 ROOT_DAYS = 3650
 HOST_DAYS = 90
@@ -47,13 +51,17 @@ class Authority:
         self._host_key = ec.generate_private_key(ec.SECP256R1())
 
     def write_bundle(self, path: Path, mode: int = 0o600) -> None:
-        """Writes the reader's own roots followed by this root. ``mode`` is the file's."""
+        """Writes the reader's own roots followed by this root. ``mode`` is the file's.
+
+        Each stands there once: clients read them all for each connection.
+        """
         own = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
-        roots = [Path(certifi.where()).read_bytes()]
+        files = [Path(certifi.where())]
         if own and Path(own).is_file() and Path(own) != path:
-            roots.append(Path(own).read_bytes())
-        roots.append(self.root_file.read_bytes())
-        write_private(path, b"\n".join(roots))
+            files.append(Path(own))
+        files.append(self.root_file)
+        roots = [root[0] for file in files for root in ROOT.finditer(file.read_bytes())]
+        write_private(path, b"\n".join([*dict.fromkeys(roots), b""]))
         path.chmod(mode)
 
     def context(self, host: str) -> ssl.SSLContext:

@@ -46,8 +46,10 @@ def keep() -> str:
 
 @app.get("/sort")
 def sort() -> str:
-    """Take 150 MiB for a moment."""
-    return f"{len(os.urandom(150 * 1024 * 1024)) // 1024 // 1024} MiB sorted"
+    """Take 150 MiB for a moment, or for as many seconds as the caller asks for."""
+    taken = os.urandom(150 * 1024 * 1024)
+    time.sleep(float(request.args.get("seconds", "0")))
+    return f"{len(taken) // 1024 // 1024} MiB sorted"
 
 
 @app.get("/work")
