@@ -10,6 +10,7 @@ import nbformat
 
 from helpers.adopt import writing
 from helpers.course.catalogue import CourseError
+from helpers.course.execution import without_traces
 from helpers.course.running import executed_again
 from helpers.course.telling import told
 
@@ -48,7 +49,7 @@ def main(
 def _execute(runbook: Path) -> None:
     click.echo("It is executed on a local cloud now.")
     try:
-        nbformat.write(executed_again(runbook), runbook)
+        nbformat.write(without_traces(executed_again(runbook)), runbook)
     except CourseError as failure:
         click.echo(failure, err=True)
         click.echo(

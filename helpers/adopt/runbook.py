@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import nbformat
 
-from helpers.course.execution import as_html, execute, resolve
+from helpers.course.execution import as_html, execute, resolve, without_traces
 from helpers.course.running import executed_again, rewrite, surrounded
 from helpers.course.telling import told
 
@@ -41,7 +41,7 @@ def run(notebook: Path, parameters: tuple[tuple[str, str], ...]) -> None:
 def refresh(notebook: Path) -> None:
     """Execute NOTEBOOK, show what it shows otherwise than before, and rewrite it."""
     with told():
-        rewrite(notebook, executed_again(notebook), click.echo)
+        rewrite(notebook, without_traces(executed_again(notebook)), click.echo)
 
 
 if __name__ == "__main__":

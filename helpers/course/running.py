@@ -132,9 +132,10 @@ def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
     for lesson in select(lessons, only):
         begun = time.monotonic()
         path = notebooks / lesson.file
-        before = nbformat.read(path, as_version=4)
-        notebook = executed_again(path)
-        unanswered(notebook, before)
+        executed = executed_again(path)
+        notebook = without_traces(executed)
+        notebook.metadata[SECONDS] = roughly(executed.metadata.papermill.duration)
+        unanswered(notebook, nbformat.read(path, as_version=4))
         write_generated_cells(lesson, lessons, notebook)
         rewrite(path, notebook, say)
         say(f"{lesson.name:<32} {time.monotonic() - begun:6.1f} s")
@@ -143,17 +144,12 @@ def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
 def executed_again(path: Path) -> NotebookNode:
     """Return the notebook ``path`` executed, on a fresh local cloud unless it says otherwise.
 
-    It tells about how many seconds that took, and has no other time stamps.
-
     Raises:
         LessonFailed: a cell failed; the text shows it.
     """
     with surrounded(path, {}) as scratch:
         execute(path, scratch / path.name, {})
-        ran = nbformat.read(scratch / path.name, as_version=4)
-    notebook = without_traces(ran)
-    notebook.metadata[SECONDS] = roughly(ran.metadata.papermill.duration)
-    return notebook
+        return nbformat.read(scratch / path.name, as_version=4)
 
 
 @contextmanager
