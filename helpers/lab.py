@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -137,6 +138,12 @@ def enter(
 
 def labels() -> Labels:
     """Return the label to put on everything that a lesson makes."""
+    return _labels(os.environ.get(auth.ADC, ""))
+
+
+@cache
+def _labels(file: str) -> Labels:
+    """``file`` names the application default credentials: who they are is asked once."""
     return label_of(auth.who_am_i()["account"])
 
 

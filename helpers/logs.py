@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import requests
-from google.auth.transport.requests import AuthorizedSession
 
-from helpers import auth, rest
+from helpers import rest
 
 ADDRESS = "https://logging.googleapis.com/v2/entries:list"
 MOST = 100
@@ -52,12 +51,9 @@ def of_revision(project: str, revision: str) -> list[Line]:
         requests.exceptions.HTTPError: Google refused.
     """
     wanted = f'resource.type="cloud_run_revision" AND resource.labels.revision_name="{revision}"'
-    query = {"resourceNames": [f"projects/{project}"], "filter": wanted, "pageSize": MOST}
-    answer = AuthorizedSession(auth.credentials()).post(ADDRESS, json=query)
-    answer.raise_for_status()
     return [
         Line(entry["logName"].rpartition("%2F")[2], entry["textPayload"])
-        for entry in answer.json().get("entries", [])
+        for entry in entries(project, wanted)
         if "textPayload" in entry
     ]
 

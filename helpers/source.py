@@ -122,6 +122,16 @@ def chosen(folder: Path) -> tuple[list[str], bool]:
     return folders + files, left_out
 
 
+def is_uploaded(folder: Path, member: str) -> bool:
+    """Return whether something in ``folder`` would be packed, be it there or not.
+
+    Args:
+        folder: what to pack.
+        member: a path in it; that of a folder ends with a slash.
+    """
+    return not GitIgnoreSpec.from_lines(_patterns(folder)).match_file(member)
+
+
 def _patterns(folder: Path) -> Iterator[str]:
     own, git = folder / ".gcloudignore", folder / ".gitignore"
     if own.exists():

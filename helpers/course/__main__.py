@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 from helpers.course import running
-from helpers.course.catalogue import CourseError
-from helpers.course.execution import LessonFailed
+from helpers.course.telling import told
 
 NOTEBOOKS = click.option(
     "--notebooks",
@@ -30,7 +23,6 @@ LESSONS = click.argument("lessons", nargs=-1, metavar="[LESSON]...")
 @click.group()
 def main() -> None:
     """Run the lessons of the course, or rewrite them."""
-    signal.signal(signal.SIGTERM, _end)
 
 
 @main.command()
@@ -70,7 +62,7 @@ def run(
     lessons: tuple[str, ...],
 ) -> None:
     """Execute the lessons in order (or those named) in temporary clouds."""
-    with _told():
+    with told():
         running.run(notebooks, build, lessons, dict(parameters), click.echo, track, at_once)
 
 
@@ -79,24 +71,8 @@ def run(
 @LESSONS
 def refresh(notebooks: Path, lessons: tuple[str, ...]) -> None:
     """Execute the lessons (or those named), each in a fresh cloud, and rewrite them in place."""
-    with _told():
+    with told():
         running.refresh(notebooks, lessons, click.echo)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell of a failure in words and leave with a status that is not zero."""
-    try:
-        yield
-    except (CourseError, LessonFailed) as failure:
-        click.echo(failure, err=True)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

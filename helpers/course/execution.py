@@ -35,7 +35,7 @@ INTERRUPT_TIMEOUT = 30
 KERNEL = "python3"
 
 
-class LessonFailed(Exception):
+class LessonFailed(CourseError):
     """A cell of a lesson failed; the text shows the cell and the error, ready to print."""
 
 
@@ -156,6 +156,11 @@ def resolve(notebook: Path, given: Mapping[str, str]) -> dict[str, Any]:
         except (ValueError, SyntaxError) as error:
             raise CourseError(f"{notebook.name}: {name}={text} is not a literal") from error
     return values
+
+
+def cloud_of(notebook: Path) -> str:
+    """Return the cloud that the parameters cell of ``notebook`` chooses: ``local``, ``google``."""
+    return str(ast.literal_eval(papermill.inspect_notebook(str(notebook))["cloud"]["default"]))
 
 
 def answered(notebook: NotebookNode) -> NotebookNode:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 
 from helpers.course.catalogue import CourseError, Lesson, load, track
+from helpers.course.difference import difference
 from helpers.course.execution import (
     LessonFailed,
     as_html,
+    cloud_of,
     execute,
     resolve,
     unanswered,
@@ -112,8 +116,8 @@ def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
     """Execute each lesson on a fresh cloud and rewrite its notebook in place.
 
     The rewritten notebook has execution counts, new outputs and new generated cells, about how many
-    seconds its cells ran, no time stamps and no answers to its exercises. A lesson that fails is
-    left as it was.
+    seconds its cells ran, no time stamps and no answers to its exercises. What it shows otherwise
+    than before is told first. A lesson that fails is left as it was.
 
     Args:
         notebooks: the folder of the course.
@@ -125,20 +129,47 @@ def refresh(notebooks: Path, only: Sequence[str], say: Say) -> None:
         LessonFailed: a cell failed; the text shows it.
     """
     lessons = load(notebooks)
-    with scratch_folder("course-") as scratch, environment(own_jupyter(scratch)):
-        for lesson in select(lessons, only):
-            begun = time.monotonic()
-            path, output = notebooks / lesson.file, scratch / lesson.file
-            with fresh_cloud():
-                execute(path, output, {})
-            executed = nbformat.read(output, as_version=4)
-            notebook = without_traces(executed)
-            notebook.metadata[SECONDS] = roughly(executed.metadata.papermill.duration)
-            unanswered(notebook, nbformat.read(path, as_version=4))
-            write_generated_cells(lesson, lessons, notebook)
-            nbformat.validate(notebook)
-            nbformat.write(notebook, path)
-            say(f"{lesson.name:<32} {time.monotonic() - begun:6.1f} s")
+    for lesson in select(lessons, only):
+        begun = time.monotonic()
+        path = notebooks / lesson.file
+        executed = executed_again(path)
+        notebook = without_traces(executed)
+        notebook.metadata[SECONDS] = roughly(executed.metadata.papermill.duration)
+        unanswered(notebook, nbformat.read(path, as_version=4))
+        write_generated_cells(lesson, lessons, notebook)
+        rewrite(path, notebook, say)
+        say(f"{lesson.name:<32} {time.monotonic() - begun:6.1f} s")
+
+
+def executed_again(path: Path) -> NotebookNode:
+    """Return the notebook ``path`` executed, on a fresh local cloud unless it says otherwise.
+
+    Raises:
+        LessonFailed: a cell failed; the text shows it.
+    """
+    with surrounded(path, {}) as scratch:
+        execute(path, scratch / path.name, {})
+        return nbformat.read(scratch / path.name, as_version=4)
+
+
+@contextmanager
+def surrounded(path: Path, parameters: Mapping[str, Any]) -> Iterator[Path]:
+    """A scratch folder, and a fresh local cloud unless a notebook's parameters choose another."""
+    chosen = parameters.get("cloud", cloud_of(path))
+    with (
+        scratch_folder("course-") as scratch,
+        environment(own_jupyter(scratch)),
+        nullcontext() if chosen == "google" else fresh_cloud(),
+    ):
+        yield scratch
+
+
+def rewrite(path: Path, notebook: NotebookNode, say: Say) -> None:
+    """Write ``notebook`` in the place of ``path``; before, tell what it shows otherwise."""
+    if changed := difference(nbformat.read(path, as_version=4), notebook):
+        say(changed)
+    nbformat.validate(notebook)
+    nbformat.write(notebook, path)
 
 
 def roughly(seconds: float) -> int:

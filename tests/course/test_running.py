@@ -193,8 +193,10 @@ def test_a_track_takes_of_its_lessons_what_a_session_has_time_for(tmp_path: Path
 
 def test_refresh_executes_each_lesson_on_its_own_cloud_and_rewrites_it(tmp_path: Path) -> None:
     course = write_course(tmp_path / "course", a=[code(HOME)], b=[code(HOME)])
-    refresh(course, (), print)
+    lines: list[str] = []
+    refresh(course, (), lines.append)
     assert printed(course / "00-a.ipynb") != printed(course / "01-b.ipynb")
+    assert f"  +{printed(course / '00-a.ipynb')}".rstrip() in lines[0], "what is new is shown"
     notebook = nbformat.read(course / "00-a.ipynb", as_version=4)
     assert [c.execution_count for c in notebook.cells if c.cell_type == "code"] == [1, 2]
     assert "run in about 5 s." in notebook.cells[1].source

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import DefaultCredentialsError
@@ -41,6 +46,65 @@ def test_another_account_is_borrowed_until_it_is_deleted(cloud: LocalCloud) -> N
     client.delete_service_account(name=account.name)
     with pytest.raises(GoogleAPICallError):
         auth.id_token_as(email, "https://example.com")
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """Stands in for Google's Security Token Service, which the local cloud does not serve."""
+
+    token = ""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = {
+            "access_token": self.token,
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "token_type": "Bearer",
+            "expires_in": 3600,
+        }
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: standard error is the test's."""
+
+
+def test_a_workflow_without_a_key_gets_id_tokens_of_its_account(
+    cloud: LocalCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Google's own function refuses what Workload Identity Federation gives to a workflow."""
+    account = auth.make_account("hands-on", "for-federation", {})
+    name = f"projects/hands-on/serviceAccounts/{account}"
+    iam = iam_admin_v1.IAMClient()
+    policy = iam.get_iam_policy(request={"resource": name})
+    role = "roles/iam.serviceAccountTokenCreator"
+    policy.bindings.add(role=role, members=[f"serviceAccount:{account}"])
+    iam.set_iam_policy(request={"resource": name, "policy": policy})
+    (tmp_path / "token").write_text("what GitHub signed")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
+    Thread(target=server.serve_forever, daemon=True).start()
+    impersonation = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts"
+    federated = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/a/b",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"http://127.0.0.1:{server.server_port}/v1/token",
+        "service_account_impersonation_url": f"{impersonation}/{account}:generateAccessToken",
+        "credential_source": {"file": str(tmp_path / "token")},
+    }
+    (tmp_path / "adc.json").write_text(json.dumps(federated))
+    monkeypatch.setattr(Exchange, "token", auth.access_token())
+    monkeypatch.setenv(auth.ADC, str(tmp_path / "adc.json"))
+    try:
+        assert auth.who_am_i()["account"] == account
+        claims = auth.claims(auth.id_token("https://example.com"))
+    finally:
+        server.shutdown()
+        monkeypatch.undo()
+        iam.delete_service_account(name=name)
+    assert (claims["email"], claims["aud"]) == (account, "https://example.com")
 
 
 def test_a_session_keeps_its_token(cloud: LocalCloud) -> None:

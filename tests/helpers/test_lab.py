@@ -120,6 +120,22 @@ def test_google_has_no_default_project(cloud: LocalCloud, project: str | None) -
     assert "the id of a project of yours" in python(code, dict(os.environ))
 
 
+def test_a_local_cloud_has_any_project_that_is_entered(outside: dict[str, str]) -> None:
+    """A team's notebook names the team's project, which no local cloud has from the start."""
+    said = python(
+        """
+from helpers import lab
+for project in "acme-shop", "hands-on", "acme-shop":
+    lab.enter("local", project, "europe-west3", makes={"service": "checkout"})
+    print("entered", lab.place())
+lab.enter("local", "Acme")
+""",
+        outside,
+    )
+    assert said.count("entered ('acme-shop', 'europe-west3')") == 2
+    assert "There can't be a project 'Acme'. 400: " in said
+
+
 def test_another_cloud_is_refused_by_name(cloud: LocalCloud) -> None:
     with pytest.raises(lab.CannotEnter, match="'azure'"):
         lab.enter("azure")
