@@ -33,7 +33,7 @@ def main() -> None:
             page = browser.new_page(color_scheme=mode, viewport=size)  # type: ignore[arg-type]
             file, _, anchor = place.partition("#")
             page.goto(f"{(BOOK / file).resolve().as_uri()}#{anchor}")
-            page.screenshot(path=Path("docs", f"{name}.png"))
+            page.screenshot(path=Path("docs", f"{name}.png"), animations="disabled")
         browser.close()
 
 

@@ -31,7 +31,7 @@ def test_a_lesson_runs_with_tokens_that_are_handed_over(tmp_path: Path) -> None:
             f"PYTHONPATH={ROOT / 'tests/notebooks/blocker'}",
             "LOCALCLOUD_STANDS_IN=1",
         ]
-        script = [sys.executable, str(ROOT / ".ci" / "google.py"), "hands-on", ACCOUNT]
+        script = [sys.executable, str(ROOT / ".ci" / "on_google.py"), "hands-on", ACCOUNT]
         done = subprocess.run(
             [*inside, "env", *surroundings, *script, "00-start-here"],
             cwd=tmp_path,

@@ -1,6 +1,6 @@
 """Run the lessons on Google Cloud as a workload that has no key, then sweep up what old runs left.
 
-Usage: ``python .ci/google.py PROJECT SERVICE_ACCOUNT [LESSON]...``
+Usage: ``python .ci/on_google.py PROJECT SERVICE_ACCOUNT [LESSON]...``
 
 The credentials that are there say who may impersonate the service account. Google's libraries make
 no ID token from those of a federated workload, so each lesson gets a file that impersonates with
