@@ -97,7 +97,7 @@ DRILLS = (
         "The app warms up for longer than the start-up probe gives it. Give the probe more time,"
         " or take it away: the default is four minutes. A shorter warm-up is as good.",
         command=(*FLASK, "--port=8080"),
-        env={"WARM_UP": "6"},
+        env={"WARM_UP": "4"},
         starts_in=3,
     ),
     Drill(

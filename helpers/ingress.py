@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from google.cloud import run_v2
 
+from helpers.clients import client
 from helpers.pictures import NOT_REACHED, NOT_USED, PASSED, STOPPED, Station
 
 INVOKER = "roles/run.invoker"
@@ -24,7 +25,7 @@ def way_in(service: str, account: str = "", caller: str = "") -> list[Station]:
         caller: the full name of a service of the same project that sends the request; by default it
             comes from the internet.
     """
-    run = run_v2.ServicesClient()
+    run = client(run_v2.ServicesClient)
     there = run.get_service(name=service)
     policy = run.get_iam_policy(request={"resource": service})
     members = {each for line in policy.bindings if line.role == INVOKER for each in line.members}

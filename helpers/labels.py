@@ -13,7 +13,7 @@ from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 from google.cloud import dns as cloud_dns  # type: ignore[attr-defined]
 
 from helpers import domains, network
-from helpers.clients import finished
+from helpers.clients import client, finished
 from helpers.descriptions import labels_in, made_in
 from helpers.rest import Missing
 from helpers.source import staging_bucket_name
@@ -62,15 +62,15 @@ def is_free(kind: str, name: str, location: str, label: Labels) -> bool:
     address = f"{name}@{project}.iam.gserviceaccount.com"
     get: dict[str, Callable[[], Mapping[str, str]]] = {
         "service": lambda: (
-            run_v2.ServicesClient().get_service(name=f"{location}/services/{name}").labels
+            client(run_v2.ServicesClient).get_service(name=f"{location}/services/{name}").labels
         ),
         "repository": lambda: (
-            artifactregistry_v1.ArtifactRegistryClient()
+            client(artifactregistry_v1.ArtifactRegistryClient)
             .get_repository(name=f"{location}/repositories/{name}")
             .labels
         ),
         "service account": lambda: labels_in(
-            iam_admin_v1.IAMClient()
+            client(iam_admin_v1.IAMClient)
             .get_service_account(name=f"projects/{project}/serviceAccounts/{address}")
             .description
         ),
@@ -151,10 +151,10 @@ def _mappings(wanted: Wanted, where: Where) -> Iterator[Thing]:
 
 
 def _services(wanted: Wanted, where: Where) -> Iterator[Thing]:
-    client = run_v2.ServicesClient()
-    for service in client.list_services(parent=where.parent):
+    run = client(run_v2.ServicesClient)
+    for service in run.list_services(parent=where.parent):
         if wanted(service.labels, service.create_time):
-            yield "service", service.name, partial(_finish, client.delete_service, service.name)
+            yield "service", service.name, partial(_finish, run.delete_service, service.name)
 
 
 def _zones(wanted: Wanted, where: Where) -> Iterator[Thing]:
@@ -175,26 +175,25 @@ def _networks(wanted: Wanted, where: Where) -> Iterator[Thing]:
 
 
 def _repositories(wanted: Wanted, where: Where) -> Iterator[Thing]:
-    client = artifactregistry_v1.ArtifactRegistryClient()
+    registry = client(artifactregistry_v1.ArtifactRegistryClient)
     for location in (where.region, *where.elsewhere):
         parent = f"projects/{where.project}/locations/{location}"
-        for repository in client.list_repositories(parent=parent):
+        for repository in registry.list_repositories(parent=parent):
             if wanted(repository.labels, repository.create_time):
-                delete = partial(_finish, client.delete_repository, repository.name)
+                delete = partial(_finish, registry.delete_repository, repository.name)
                 yield "repository", repository.name, delete
 
 
 def _accounts(wanted: Wanted, where: Where) -> Iterator[Thing]:
-    client = iam_admin_v1.IAMClient()
-    for account in client.list_service_accounts(name=f"projects/{where.project}"):
+    iam = client(iam_admin_v1.IAMClient)
+    for account in iam.list_service_accounts(name=f"projects/{where.project}"):
         if wanted(labels_in(account.description), made_in(account.description)):
-            delete = partial(client.delete_service_account, name=account.name)
+            delete = partial(iam.delete_service_account, name=account.name)
             yield "service account", account.email, delete
 
 
 def _archives(wanted: Wanted, where: Where) -> Iterator[Thing]:
-    client = storage.Client(project=where.project)
-    bucket = client.lookup_bucket(staging_bucket_name(where.project))
+    bucket = storage.Client(project=where.project).lookup_bucket(staging_bucket_name(where.project))
     if bucket is not None:
         objects = list(bucket.list_blobs())
         ours = [found for found in objects if wanted(found.metadata, found.time_created)]

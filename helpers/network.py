@@ -22,6 +22,7 @@ from google.api_core.operation import Operation
 from google.cloud import run_v2, vpcaccess_v1
 
 from helpers.auth import SCOPE
+from helpers.clients import client, finished
 from helpers.descriptions import describe
 from helpers.rest import Document, Exists, checked, session
 
@@ -152,7 +153,7 @@ def make_connector(name: str, network: str, ip_range: str) -> Operation:
         min_instances=2,
         max_instances=3,
     )
-    return vpcaccess_v1.VpcAccessServiceClient().create_connector(
+    return client(vpcaccess_v1.VpcAccessServiceClient).create_connector(
         parent=parent, connector_id=connector_id, connector=connector
     )
 
@@ -163,12 +164,12 @@ def delete_connector(name: str) -> Operation:
     Raises:
         google.api_core.exceptions.NotFound: there is none.
     """
-    return vpcaccess_v1.VpcAccessServiceClient().delete_connector(name=name)
+    return client(vpcaccess_v1.VpcAccessServiceClient).delete_connector(name=name)
 
 
 def connectors(location: str) -> list[vpcaccess_v1.Connector]:
     """Return the connectors in ``projects/PROJECT/locations/REGION``."""
-    return list(vpcaccess_v1.VpcAccessServiceClient().list_connectors(parent=location))
+    return list(client(vpcaccess_v1.VpcAccessServiceClient).list_connectors(parent=location))
 
 
 def ranges(network: str) -> list[str]:
@@ -224,7 +225,7 @@ def _egress(all_traffic: bool) -> run_v2.VpcAccess.VpcEgress:
 
 
 def _delete_connector(name: str) -> None:
-    delete_connector(name).result()
+    finished(delete_connector(name))
 
 
 def _with_description(collection: str, ours: Callable[[str, str], bool]) -> list[str]:

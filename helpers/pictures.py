@@ -143,14 +143,14 @@ def times(bars: Sequence[Time]) -> None:
     _show(drawing, f"Times side by side. {words}.")
 
 
-def traffic(targets: Sequence[TrafficTargetStatus], idle: Sequence[str] = ()) -> None:
+def traffic(targets: Sequence[TrafficTargetStatus], known: Sequence[str] = ()) -> None:
     """Show which revisions answer at a service's address, and which at those of its traffic tags.
 
     Args:
         targets: the traffic of the service, as Cloud Run tells it in ``traffic_statuses``.
-        idle: the short names of more revisions, which get no requests.
+        known: the short names of revisions that are shown even if they get no requests.
     """
-    shares = dict.fromkeys([*(target.revision for target in targets), *idle], 0)
+    shares = dict.fromkeys([*(target.revision for target in targets), *known], 0)
     tags: dict[str, list[str]] = {revision: [] for revision in shares}
     for target in targets:
         shares[target.revision] += target.percent

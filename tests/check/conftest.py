@@ -23,5 +23,5 @@ def enter(
     with pytest.MonkeyPatch.context() as patch:
         progress = tmp_path_factory.mktemp("progress") / "progress.json"
         patch.setenv(exercises.PROGRESS, str(progress))
-        yield lambda **makes: lab.enter("local", project, REGION, makes=makes)
+        yield lambda region=REGION, **makes: lab.enter("local", project, region, makes=makes)
         lab.clean_up()

@@ -53,12 +53,15 @@ def default_probe(template: run_v2.RevisionTemplate) -> None:
     del template.containers[0].startup_probe
 
 
+ENDS_AT_ONCE = start_with("python", "app.py")
+
+
 @pytest.mark.parametrize(
     ("number", "broken", "logged", "wrong", "right"),
     [
-        (1, NO_ADDRESS, "http://127.0.0.1:5000", more_memory, start_with(*drill.FLASK, "-p8080")),
+        (1, NO_ADDRESS, "http://127.0.0.1:5000", ENDS_AT_ONCE, start_with(*drill.FLASK, "-p8080")),
         (
-            *(2, NO_ADDRESS, "Listening at: http://127.0.0.1:8080", more_memory),
+            *(2, NO_ADDRESS, "Listening at: http://127.0.0.1:8080", ENDS_AT_ONCE),
             start_with("gunicorn", "--bind=:8080", "app:app"),
         ),
         (3, NO_ADDRESS, "Container called exit(0).", more_memory, start_with()),

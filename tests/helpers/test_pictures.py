@@ -116,7 +116,7 @@ def test_the_words_of_traffic_have_every_revision_its_share_and_its_tags() -> No
                 TrafficTargetStatus(revision="green", tag="next"),
                 TrafficTargetStatus(revision="blue", tag="new"),
             ],
-            idle=["green", "old"],
+            known=["green", "old"],
         )
     )
     assert picture

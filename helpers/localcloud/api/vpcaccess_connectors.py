@@ -26,7 +26,7 @@ TYPES = "google.cloud.vpcaccess_v1"
 PROTO = "type.googleapis.com/google.cloud.vpcaccess.v1"
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 
-SECONDS = {"CreateConnector": 5.0, "UpdateConnector": 3.0, "DeleteConnector": 3.0}
+SECONDS = {"CreateConnector": 5.0, "UpdateConnector": 3.0, "DeleteConnector": 1.0}
 """Simulated: how long the work of a method takes, by the cloud's clock."""
 
 STATES = {"CreateConnector": "CREATING", "UpdateConnector": "UPDATING",
