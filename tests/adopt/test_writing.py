@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -99,6 +100,9 @@ def test_the_workflow_runs_where_the_copy_is_and_needs_no_key(copy: Path) -> Non
     [signed_in] = [step["with"] for step in google["steps"] if "auth@" in step.get("uses", "")]
     assert signed_in.keys() == {"project_id", "workload_identity_provider", "service_account"}
     assert "secrets." not in file.read_text()
+    for job in workflow["jobs"].values():
+        for action in (step["uses"] for step in job["steps"] if "uses" in step):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), "a tag can be moved"
 
 
 def test_nothing_in_a_copy_is_left_unfilled(copy: Path) -> None:
