@@ -24,8 +24,9 @@ def stop_it_in_the_test() -> Outcome:
     candidate = next((one for one in now.traffic_statuses if one.tag == pipeline.CANDIDATE), None)
     if candidate is None or candidate.revision in map(_revision, LESSON):
         return not_tried("No commit of yours has been shipped since those of the lesson.")
-    if candidate.percent:
-        return not_yet(f"{candidate.revision} gets {candidate.percent} % of the traffic.")
+    percent = sum(one.percent for one in now.traffic_statuses if one.revision == candidate.revision)
+    if percent:
+        return not_yet(f"{candidate.revision} gets {percent} % of the traffic.")
     session = auth.session(now.uri)
     if session.get(candidate.uri + PAGE, timeout=service.CALL_SECONDS).status_code < 500:
         return not_yet(f"{candidate.revision} answers {PAGE} well, so it is no bad commit.")

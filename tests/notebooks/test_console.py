@@ -26,6 +26,10 @@ NOT_RUN = {
         "it needs an account at AWS",
         "it opens a browser",
     ],
+    "08-ship-it": [
+        "the local cloud has no triggers and no workload identity pools",
+        "it writes a copy of these notebooks for your own service",
+    ],
 }
 
 COMES_WITH_THE_CLOUD = """\
