@@ -11,6 +11,7 @@ from google.cloud.artifactregistry_v1 import ArtifactRegistryClient
 
 from helpers import build, lab
 from helpers.check import Outcome, exercise, not_tried, not_yet, passed
+from helpers.clients import client
 from helpers.labels import carries
 from helpers.source import staging_bucket_name
 
@@ -28,7 +29,7 @@ def repair_build() -> Outcome:
     (repository,) = lab.made("repository")
     tag = f"{region}-docker.pkg.dev/{project}/{repository}/{REPAIRED}"
     name = f"projects/{project}/locations/{region}/repositories/{repository}"
-    made = ArtifactRegistryClient().get_repository(name=name).create_time
+    made = client(ArtifactRegistryClient).get_repository(name=name).create_time
     statuses = [one.status.name for one in build.since(made) if tag in one.images]
     if not statuses:
         return not_tried("There is no build of the page yet. Submit the folder as it is.")

@@ -8,6 +8,7 @@ from google.cloud.artifactregistry_v1 import ArtifactRegistryClient
 
 from helpers import build, lab, registry
 from helpers.check import Outcome, exercise, not_tried, not_yet, passed
+from helpers.clients import client
 
 READER = "roles/artifactregistry.reader"
 
@@ -49,7 +50,7 @@ def let_it_read() -> Outcome:
     (puller,) = lab.made("service account")
     member = f"serviceAccount:{puller}@{project}.iam.gserviceaccount.com"
     _, far = _repositories()
-    policy = ArtifactRegistryClient().get_iam_policy(request={"resource": far.name})
+    policy = client(ArtifactRegistryClient).get_iam_policy(request={"resource": far.name})
     roles = {line.role for line in policy.bindings if member in line.members}
     if not roles:
         return not_tried(f"{puller} has no role on the repository in {far.location}.")
