@@ -23,5 +23,8 @@ def enter(
     with pytest.MonkeyPatch.context() as patch:
         progress = tmp_path_factory.mktemp("progress") / "progress.json"
         patch.setenv(exercises.PROGRESS, str(progress))
+        patch.setenv(
+            "GOOGLE_CLOUD_PROJECT", project
+        )  # What entering sets goes.
         yield lambda region=REGION, **makes: lab.enter("local", project, region, makes=makes)
         lab.clean_up()
