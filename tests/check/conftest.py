@@ -18,10 +18,11 @@ def enter(
 ) -> Iterator[Enter]:
     """Enters the local cloud in a new project, saying what a lesson makes; cleans up at the end.
 
-    Progress is kept for the test alone.
+    Progress is kept for the test alone, and the process is in no project of it afterwards.
     """
     with pytest.MonkeyPatch.context() as patch:
         progress = tmp_path_factory.mktemp("progress") / "progress.json"
         patch.setenv(exercises.PROGRESS, str(progress))
+        patch.setenv("GOOGLE_CLOUD_PROJECT", project)
         yield lambda region=REGION, **makes: lab.enter("local", project, region, makes=makes)
         lab.clean_up()
