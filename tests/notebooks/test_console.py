@@ -28,7 +28,7 @@ NOT_RUN = {
     ],
     "08-ship-it": [
         "the local cloud has no triggers and no workload identity pools",
-        "it writes a copy of these notebooks for your own service",
+        "it needs a folder with an app of yours",
     ],
 }
 
