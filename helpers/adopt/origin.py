@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 PROJECT = "cloud-run-hands-on"
@@ -14,15 +16,21 @@ OWNER = "OWNER"
 
 
 def requirement() -> str:
-    """Return what pip is told to install this project as it is now: a repository and a commit.
-
-    An installed package knows both. A clone is asked for its remote ``origin``; without one, the
-    address has `OWNER` in it, and the team writes its own.
-
-    Source: https://packaging.python.org/en/latest/specifications/direct-url/ (2026-11-28)
-    """
+    """Return what pip is told to install this project as it is now: a repository and a commit."""
     text = metadata.distribution(PROJECT).read_text("direct_url.json")
-    direct = json.loads(text or "{}")
+    return pinned(json.loads(text or "{}"))
+
+
+def pinned(direct: Mapping[str, Any]) -> str:
+    """Return what pip is told to install, from where an installed package says that it came from.
+
+    A package from a repository knows that and the commit. A clone is asked for its remote
+    ``origin``; without one, the address has `OWNER` in it, and the team writes its own.
+
+    Args:
+        direct: the package's ``direct_url.json``. Source:
+            https://packaging.python.org/en/latest/specifications/direct-url/ (2026-11-28)
+    """
     place = urlsplit(direct.get("url", ""))
     if "vcs_info" in direct:
         repository, commit = direct["url"], direct["vcs_info"]["commit_id"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from nbval.plugin import get_sanitize_patterns
 
 from helpers.adopt.__main__ import main
-from helpers.adopt.origin import address, requirement, versions
+from helpers.adopt.origin import OWNER, address, pinned, requirement, versions
 
 GOOD = {"project": "acme-shop", "region": "europe-west3", "service": "checkout"}
 
@@ -137,3 +138,26 @@ def test_the_course_is_pinned_to_a_commit_and_the_rest_to_versions(copy: Path) -
 )
 def test_a_pin_has_an_address_that_others_can_reach_and_no_secret(remote: str, known: str) -> None:
     assert address(remote) == known
+
+
+def test_a_pin_is_that_of_the_package_or_the_clone_that_the_command_runs_from(
+    tmp_path: Path,
+) -> None:
+    url = "https://github.com/acme/course"
+    installed = {"url": url, "vcs_info": {"vcs": "git", "commit_id": "a1b2"}}
+    assert pinned(installed) == f"cloud-run-hands-on @ git+{url}@a1b2"
+
+    def git(*command: str) -> str:
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+        done = subprocess.run(
+            ["git", "-C", tmp_path, *who, *command], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "First")
+    clone = {"url": tmp_path.as_uri(), "dir_info": {"editable": True}}
+    head = git("rev-parse", "HEAD")
+    assert f"/{OWNER}/" in pinned(clone)
+    git("remote", "add", "origin", url)
+    assert pinned(clone) == f"cloud-run-hands-on @ git+{url}@{head}"
