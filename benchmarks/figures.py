@@ -9,11 +9,19 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
+import nbformat
+from nbformat.v4 import new_notebook
+
+from helpers.course.catalogue import listed
+from helpers.course.execution import KERNEL
 from helpers.course.surroundings import scratch_folder
 
 from . import front_door, gcloud, local_cloud
@@ -23,17 +31,30 @@ Measure = Callable[[], Iterator[Figure | NotMeasured]]
 
 
 def course() -> Iterator[Figure]:
-    """Seconds for ``make run`` without set-up, and for each lesson."""
-    with scratch_folder("figures-") as build:
-        subprocess.run(
-            [sys.executable, "-m", "helpers.course", "run", "--build", str(build)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        run = json.loads((build / "run.json").read_text(encoding="utf-8"))
-    yield Figure("make run, without set-up", run["seconds"], "s")
+    """Seconds for ``make run`` without set-up, for each lesson, and against empty notebooks."""
+    notebooks = Path("notebooks")
+    with scratch_folder("figures-") as scratch:
+        run = _executed(notebooks, scratch / "build")
+        empty = scratch / "empty"
+        empty.mkdir()
+        shutil.copy(notebooks / "course.toml", empty)
+        for lesson in listed(notebooks):
+            kernel = {"name": KERNEL, "display_name": KERNEL, "language": "python"}
+            nbformat.write(new_notebook(metadata={"kernelspec": kernel}), empty / lesson.file)
+        nothing = _executed(empty, scratch / "nothing")
+    yield Figure("make run, without set-up", run["seconds"], "s", 90)
+    yield Figure("make run, of as many empty notebooks", nothing["seconds"], "s")
+    yield Figure("make run, of what empty ones take", run["seconds"] / nothing["seconds"], "x")
     for name, seconds in run["lessons"].items():
         yield Figure(f"lesson {name}", seconds, "s")
+
+
+def _executed(notebooks: Path, build: Path) -> dict[str, Any]:
+    """What a run of a course says of itself."""
+    command = [sys.executable, "-m", "helpers.course", "run"]
+    folders = ["--notebooks", str(notebooks), "--build", str(build)]
+    subprocess.run([*command, *folders], check=True, stdout=subprocess.DEVNULL)
+    return dict(json.loads((build / "run.json").read_text(encoding="utf-8")))
 
 
 MEASURES: dict[str, Measure] = {
