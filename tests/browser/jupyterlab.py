@@ -104,9 +104,10 @@ class Reader:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(source)
 
-    def run(self) -> None:
-        """Runs the cell that the cursor is in, and goes to the next."""
-        self.page.keyboard.press("Shift+Enter")
+    def run_all(self) -> None:
+        """Begins to run all cells, whose counts and outputs are gone before."""
+        self.menu("Edit", "Clear Outputs of All Cells")
+        self.menu("Run", "Run All Cells")
 
 
 @contextmanager
