@@ -8,7 +8,7 @@ import pytest
 import requests
 from google.cloud import run_v2
 
-from helpers import auth, exercises, lab, service
+from helpers import auth, lab, service
 from helpers.check import auth_tokens as check
 from helpers.clients import client
 from tests.conftest import REGION, LocalCloud
@@ -19,20 +19,17 @@ SERVICES = ["checks-called", "checks-calling"]
 
 
 @pytest.fixture(scope="module")
-def called(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[run_v2.Service]:
-    """The lesson's first service; the second runs as an account of its own. Progress is apart."""
-    with pytest.MonkeyPatch.context() as patch:
-        progress = tmp_path_factory.mktemp("progress") / "progress.json"
-        patch.setenv(exercises.PROGRESS, str(progress))
-        lab.enter("local", "hands-on", REGION, makes={"service": SERVICES})
-        first, second = (
-            service.deploy(f"{LOCATION}/services/{name}", IMAGE, labels=lab.labels())
-            for name in SERVICES
-        )
-        second.template.service_account = auth.make_account("hands-on", SERVICES[1], lab.labels())
-        service.update(second)
-        yield first
-        lab.clean_up()
+def called(cloud: LocalCloud) -> Iterator[run_v2.Service]:
+    """The lesson's first service; the second runs as an account of its own."""
+    lab.enter("local", "hands-on", REGION, makes={"service": SERVICES})
+    first, second = (
+        service.deploy(f"{LOCATION}/services/{name}", IMAGE, labels=lab.labels())
+        for name in SERVICES
+    )
+    second.template.service_account = auth.make_account("hands-on", SERVICES[1], lab.labels())
+    service.update(second)
+    yield first
+    lab.clean_up()
 
 
 def test_only_the_statuses_that_the_service_answers_with_pass(called: run_v2.Service) -> None:

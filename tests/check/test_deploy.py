@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from google.cloud import run_v2
 
-from helpers import auth, build, exercises, lab, registry, service
+from helpers import auth, build, lab, registry, service
 from helpers.check import deploy as check
 from helpers.service import Timed, get, start_calls, to, update
 from tests.conftest import REGION, LocalCloud
@@ -22,16 +22,13 @@ NAME = f"{LOCATION}/services/{SERVICE}"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def entered(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The lesson's cloud, with the image of its app. Progress is kept apart."""
-    with pytest.MonkeyPatch.context() as patch:
-        progress = tmp_path_factory.mktemp("progress") / "progress.json"
-        patch.setenv(exercises.PROGRESS, str(progress))
-        lab.enter("local", "hands-on", REGION, makes={"service": SERVICE})
-        registry.make_repository(f"{LOCATION}/repositories/checks-deploy", labels=lab.labels())
-        build.submit(APP, IMAGE, labels=lab.labels())
-        yield
-        lab.clean_up()
+def entered(cloud: LocalCloud) -> Iterator[None]:
+    """The lesson's cloud, with the image of its app."""
+    lab.enter("local", "hands-on", REGION, makes={"service": SERVICE})
+    registry.make_repository(f"{LOCATION}/repositories/checks-deploy", labels=lab.labels())
+    build.submit(APP, IMAGE, labels=lab.labels())
+    yield
+    lab.clean_up()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.cloud import run_v2
 
-from helpers import auth, build, exercises, lab, logs, registry, service
+from helpers import auth, build, lab, logs, registry, service
 from helpers.check import when_it_breaks as check
 from tests.conftest import REGION, LocalCloud, eventually
 
@@ -19,16 +19,13 @@ SERVICES = ["checks", "checks-mended", "checks-memory"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def entered(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The three services' cloud, with the image of the lesson's app. Progress is kept apart."""
-    with pytest.MonkeyPatch.context() as patch:
-        progress = tmp_path_factory.mktemp("progress") / "progress.json"
-        patch.setenv(exercises.PROGRESS, str(progress))
-        lab.enter("local", "hands-on", REGION, makes={"service": SERVICES})
-        registry.make_repository(f"{LOCATION}/repositories/checks", labels=lab.labels())
-        build.submit(APP, IMAGE, labels=lab.labels())
-        yield
-        lab.clean_up()
+def entered(cloud: LocalCloud) -> Iterator[None]:
+    """The three services' cloud, with the image of the lesson's app."""
+    lab.enter("local", "hands-on", REGION, makes={"service": SERVICES})
+    registry.make_repository(f"{LOCATION}/repositories/checks", labels=lab.labels())
+    build.submit(APP, IMAGE, labels=lab.labels())
+    yield
+    lab.clean_up()
 
 
 def deploy(
