@@ -38,6 +38,7 @@ CREDENTIALS = (
     " Creator."
 )
 WAIT_SECONDS = 600
+STOP_SECONDS = 15
 
 
 class CannotEnter(Exception):
@@ -234,7 +235,8 @@ def clean_up() -> None:
     """Delete everything that carries your label, and show what that was.
 
     A simulated distance ends. In a new process, `enter` first. What can't be deleted does not
-    keep the rest from going.
+    keep the rest from going, and is tried again for 15 seconds: an instance that is told to stop
+    has 10 seconds for it, and as long as it is there its subnetwork is in use.
 
     Raises:
         RuntimeError: something is still there; the text names it.
@@ -244,16 +246,25 @@ def clean_up() -> None:
         return
     if _far:
         call_from(None)
-    deleted, failed = [], []
-    for kind, name, delete in with_label(labels(), *_place):
+    deleted: list[tuple[str, str]] = []
+    deadline = time.monotonic() + STOP_SECONDS
+    while (failed := _delete_all(_place, deleted)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    show.table(deleted or [("nothing", "nothing was there")], ["deleted", "name"])
+    if failed:
+        raise RuntimeError("Still there:\n" + "\n".join(failed))
+
+
+def _delete_all(place: _Place, deleted: list[tuple[str, str]]) -> list[str]:
+    """Delete what is yours, add it to ``deleted``, and return what could not be and why."""
+    failed = []
+    for kind, name, delete in with_label(labels(), *place):
         try:
             delete()
             deleted.append((kind, name))
         except Exception as error:
             failed.append(f"{kind} {name}: {error}")
-    show.table(deleted or [("nothing", "nothing was there")], ["deleted", "name"])
-    if failed:
-        raise RuntimeError("Still there:\n" + "\n".join(failed))
+    return failed
 
 
 def catch_up(lesson: str | int, notebooks: Path = Path()) -> None:

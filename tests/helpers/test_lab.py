@@ -14,9 +14,10 @@ import pytest
 from google.api_core.exceptions import NotFound
 from google.cloud import artifactregistry_v1, iam_admin_v1, run_v2, storage
 
-from helpers import auth, lab
+from helpers import auth, lab, network
 from helpers.localcloud.entering import environment
 from helpers.localcloud.gateway.authority import ISSUER
+from helpers.rest import Missing
 from tests.conftest import LocalCloud
 
 ROOT = Path(__file__).parents[2]
@@ -317,6 +318,7 @@ def test_what_can_not_be_deleted_is_named_and_the_rest_goes(
         return original(self, name=name)
 
     monkeypatch.setattr(run_v2.ServicesClient, "delete_service", refuse_one)
+    monkeypatch.setattr(lab, "STOP_SECONDS", 0)
     with pytest.raises(RuntimeError, match=f"service {WHERE}/services/stays: no"):
         lab.clean_up()
     monkeypatch.undo()
@@ -324,6 +326,31 @@ def test_what_can_not_be_deleted_is_named_and_the_rest_goes(
     with pytest.raises(NotFound):
         services.get_service(name=f"{WHERE}/services/zgoes")
     lab.clean_up()
+
+
+def test_a_subnetwork_goes_when_its_last_instance_has_stopped(
+    cloud: LocalCloud, entered: None
+) -> None:
+    """An instance that does not hear SIGTERM keeps its address for 10 seconds."""
+    if not cloud.control.ask("status")["engine"].startswith("sandbox"):
+        pytest.skip("a VPC network needs the sandbox engine")
+    lab.enter(makes={"service": "deaf", "network": "slow"})
+    vpc = "projects/hands-on/global/networks/slow"
+    subnetwork = f"projects/hands-on/regions/{REGION}/subnetworks/slow"
+    network.make(vpc, lab.labels(), {"autoCreateSubnetworks": False})
+    network.make(subnetwork, lab.labels(), {"network": vpc, "ipCidrRange": "10.92.0.0/24"})
+    container = run_v2.Container(
+        image="gcr.io/cloudrun/hello", command=["python3", "-m", "http.server", "8080"]
+    )
+    template = run_v2.RevisionTemplate(
+        containers=[container], vpc_access=network.direct(subnetwork), revision="deaf-1"
+    )
+    template.scaling.min_instance_count = 1
+    deaf = run_v2.Service(labels=lab.labels(), template=template)
+    run_v2.ServicesClient().create_service(parent=WHERE, service=deaf, service_id="deaf").result()
+    lab.clean_up()
+    with pytest.raises(Missing):
+        network.get(subnetwork)
 
 
 def test_waiting_moves_the_local_clock_and_not_yours(
