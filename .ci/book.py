@@ -25,7 +25,7 @@ def main() -> int:
         pages, made = Path(folder, "pages"), Path(folder, "book")
         shutil.copytree(ROOT / "notebooks", pages / "notebooks")
         shutil.copytree(ROOT / "docs", pages / "docs")
-        for page in (ROOT / "README.md", *BOOK.glob("*.md")):
+        for page in (ROOT / "README.md", ROOT / "FACILITATOR.md", *BOOK.glob("*.md")):
             shutil.copy(page, pages)
         options = ("-q", "-W", "--keep-going", "-d", str(Path(folder, "doctrees")))
         status = sphinx([*options, "-c", str(BOOK), str(pages), str(made)])

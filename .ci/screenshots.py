@@ -1,4 +1,4 @@
-"""Take the pictures of the book that README.md shows: make the book first, with ``make book``.
+"""Take the pictures that README.md shows: make the book first, with ``make book``.
 
 Usage: ``python .ci/screenshots.py``; Chromium is needed.
 """
@@ -9,7 +9,10 @@ import os
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import ViewportSize, sync_playwright
+import nbformat
+from playwright.sync_api import Browser, FloatRect, ViewportSize, sync_playwright
+
+from helpers.course.execution import as_html
 
 BOOK = Path("build", "book")
 LESSON = "notebooks/03-deploy.html"
@@ -19,8 +22,25 @@ NARROW = ViewportSize(width=400, height=800)
 PICTURES = {
     "book-light": (LESSON, "light", WIDE),
     "book-dark": (f"{LESSON}#Split-the-traffic", "dark", WIDE),
-    "book-narrow": ("index.html", "light", NARROW),
+    "book-narrow": (LESSON, "light", NARROW),
 }
+
+PART = ("call", "call-done")
+"""The first and the last cell of the part of lesson 00 that `lesson.png` shows."""
+
+
+def take_lesson(browser: Browser) -> None:
+    """Take the picture of a part of lesson 00, as `make run` shows it."""
+    notebook = nbformat.read("notebooks/00-start-here.ipynb", as_version=4)
+    ids = [cell.id for cell in notebook.cells]
+    first, last = (ids.index(id) for id in PART)
+    notebook.cells = notebook.cells[first : last + 1]
+    page = browser.new_page(viewport=ViewportSize(width=960, height=400))
+    page.set_content(as_html(notebook, "Start here"))
+    cells = [cell.bounding_box() for cell in page.locator(".jp-Cell").all()]
+    bottom = max(box["y"] + box["height"] for box in cells if box)
+    clip = FloatRect(x=0, y=0, width=960, height=bottom)
+    page.screenshot(path=Path("docs", "lesson.png"), full_page=True, clip=clip)
 
 
 def main() -> None:
@@ -34,6 +54,7 @@ def main() -> None:
             file, _, anchor = place.partition("#")
             page.goto(f"{(BOOK / file).resolve().as_uri()}#{anchor}")
             page.screenshot(path=Path("docs", f"{name}.png"), animations="disabled")
+        take_lesson(browser)
         browser.close()
 
 

@@ -57,7 +57,7 @@ DRILLS = (
         "/",
         (
             "The app runs. Its log says where it listens.",
-            "Compare that port with the one that Cloud Run's message names.",
+            "Compare that port with the one in the system log's line about the probe.",
         ),
         "Flask listens on port 5000 unless it is told another. Start it with `--port=8080`, or take"
         " the command away: the Dockerfile's own uses the port that Cloud Run gives.",
@@ -71,7 +71,7 @@ DRILLS = (
             "The app runs. Its log says where it listens, and the port is right.",
             "What does 127.0.0.1 mean, and who can reach it?",
         ),
-        "127.0.0.1 is reached from inside the container only. Bind to `0.0.0.0:8080`, or write"
+        "127.0.0.1 is reached from inside the instance only. Bind to `0.0.0.0:8080`, or write"
         " `:8080`; or take the command away, because the Dockerfile's own is right.",
         command=("gunicorn", "--bind=127.0.0.1:8080", "app:app"),
         starts_in=4,

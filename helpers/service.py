@@ -34,7 +34,10 @@ class Timed(NamedTuple):
 
 
 def deploy(name: str, image: str, labels: Mapping[str, str]) -> run_v2.Service:
-    """Deploy ``image`` as the service ``name``, new or already there; return it when it is ready.
+    """Deploy ``image`` as the service ``name``; return it when it is ready.
+
+    All else is Google's default. A service that is already there loses its other settings, which
+    ``gcloud run deploy`` would keep.
 
     Args:
         name: the full name of the service.

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-COLUMNS = ("", "the page said, in 2021", "then", "now", "lesson")
+COLUMNS = ("", "the wiki page said, in 2021", "then", "now", "lesson")
 DATA = Path(__file__).with_suffix(".toml")
 
 

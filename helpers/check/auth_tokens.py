@@ -79,7 +79,7 @@ def one_token(calls: Callable[[], object]) -> Outcome:
 
 @exercise
 def only_one_caller() -> Outcome:
-    """Whether the account of the second service may call the first, and nobody else by role."""
+    """Whether the policy of the first service names the account of the second alone."""
     service, member = _service(0), _runs_as(_service(1))
     policy = client(run_v2.ServicesClient).get_iam_policy(request={"resource": service.name})
     invokers = {
@@ -95,7 +95,7 @@ def only_one_caller() -> Outcome:
         return not_yet(f"{others[0]} is an invoker, too.")
     if (status := call(service.uri).status_code) != requests.codes.forbidden:
         return not_yet(f"A call without a token gets {status}. Try again in two minutes.")
-    return passed(f"The only invoker is {member}, and a call without a token gets 403.")
+    return passed(f"The policy names no other invoker than {member}. No token still means 403.")
 
 
 def _service(place: int) -> run_v2.Service:

@@ -129,7 +129,12 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
             extra_arguments=["--log-level=50"],  # Its log would come between our lines.
         )
         client.left_out = options["left_out"]
-        client.execute(transport_encryption="auto")
+        # Papermill would write the whole notebook before and after each cell.
+        path, nb_man.output_path = nb_man.output_path, None
+        try:
+            client.execute(transport_encryption="auto")
+        finally:
+            nb_man.output_path = path
 
 
 papermill_engines.register("lesson", _Engine)

@@ -33,7 +33,8 @@ from .apis import APIS
 from .clock import parse_duration, timestamp
 from .cloud import Cloud
 from .engine import Engine
-from .gateway.authority import Authority
+from .gateway import hashed
+from .gateway.authority import Authority, write_private
 from .gateway.entrance import Entrance
 from .gateway.hosts import CloudHosts
 from .gateway.proxy import Proxy
@@ -70,8 +71,11 @@ class Daemon:
         self.cloud = Cloud(home, choosing.result())
         settings = home.settings()
         authority = Authority(home.subfolder("ca"))
-        authority.write_bundle(home.bundle)
-        authority.write_bundle(home.instance_bundle, mode=0o644)
+        trusted = authority.roots()
+        for file in (home.bundle, home.instance_bundle):
+            write_private(file, b"\n".join([*trusted, b""]))
+        home.instance_bundle.chmod(0o644)
+        hashed.write(home.roots, trusted)
         rest = Rest(self.cloud, APIS)
         self._rpc = RpcServers(self.cloud, APIS, Path(settings.runtime))
         self.hosts = CloudHosts(self.cloud, rest, self._rpc)

@@ -22,7 +22,6 @@ UNSET = (
 UNSET_PATTERNS = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_", "CLOUDSDK_AUTH_", "_EMULATOR_HOST")
 CA_VARIABLES = (
     "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
@@ -47,6 +46,7 @@ def environment(home: Home, environ: Mapping[str, str] = os.environ) -> dict[str
         changes[name] = changes[name.lower()] = proxy
     changes["NO_PROXY"] = changes["no_proxy"] = NO_PROXY
     changes |= dict.fromkeys(CA_VARIABLES, str(home.bundle))
+    changes["REQUESTS_CA_BUNDLE"] = str(home.roots)
     changes["GOOGLE_APPLICATION_CREDENTIALS"] = str(home.credentials)
     changes["GOOGLE_CLOUD_PROJECT"] = PROJECT
     changes["CLOUDSDK_CONFIG"] = str(home.gcloud)

@@ -49,6 +49,11 @@ class Home:
         return self.folder / "ca-bundle.pem"
 
     @property
+    def roots(self) -> Path:
+        """The same roots as a folder, for requests: see `gateway.hashed`."""
+        return self.folder / "ca-roots"
+
+    @property
     def instance_bundle(self) -> Path:
         """The same roots for instances, whose users are not the home's owner.
 

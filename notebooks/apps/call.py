@@ -1,4 +1,4 @@
-"""Call a closed service, as whoever the application default credentials are."""
+"""Call a closed service, as whoever GOOGLE_APPLICATION_CREDENTIALS or a metadata server says."""
 
 import sys
 

@@ -63,6 +63,10 @@ BROKEN = (
 Line = tuple[str, str, str]
 """A log, the severity (empty for none), and the whole text as a pattern."""
 
+NO_PORT = (
+    "failed to start and listen on the port defined provided by the PORT=8080 environment variable."
+)
+CONFIGURED = "failed the configured startup probe checks."
 IMPATIENT = {"startupProbe": {"tcpSocket": {}, "periodSeconds": 1, "failureThreshold": 1}}
 """The default probe is patient for four minutes; this one, whose line differs in a word, is not."""
 
@@ -258,7 +262,7 @@ def test_it_breaks_as_on_cloud_run_and_serves_once_it_is_mended(
         for part in case.page:
             assert part in answer.text
     else:
-        check_that_it_does_not_start(name, operation)
+        check_that_it_does_not_start(name, operation, own_probe=case.container is IMPATIENT)
     check_lines(cloud, name, case.lines)
 
     image = image_of(case.app, tmp_path / "mended", mended=True)
@@ -268,16 +272,16 @@ def test_it_breaks_as_on_cloud_run_and_serves_once_it_is_mended(
         assert (answer.status_code, answer.headers["server"]) == (200, "Google Frontend")
 
 
-def check_that_it_does_not_start(name: str, operation: Any) -> None:
-    """The operation's error and both conditions say Google's sentence of 2024, and why."""
+def check_that_it_does_not_start(name: str, operation: Any, own_probe: bool) -> None:
+    """The operation's error and both conditions say Google's sentence for the probe, and why."""
     with pytest.raises(FailedPrecondition) as failure:
         operation.result(60)
     service = run_v2.ServicesClient().get_service(name=f"{PARENT}/services/{name}")
     revision = service.latest_created_revision.rpartition("/")[2]
     sentence = (
         f"Revision '{revision}' is not ready and cannot serve traffic. The user-provided container"
-        " failed to start and listen on the port defined provided by the PORT=8080 environment"
-        " variable. Logs for this revision might contain more information.\n\nLogs URL: "
+        f" {CONFIGURED if own_probe else NO_PORT} Logs for this revision might contain more"
+        " information.\n\nLogs URL: "
     )
     assert failure.value.message.startswith(sentence)
     for condition in (service.terminal_condition, service.conditions[0]):

@@ -226,7 +226,7 @@ client = socket.create_connection(("10.128.0.6", 5432), 5)
         async with bench.engine() as engine:
             spec = bench.spec("python3", "-c", program, output=output, uplink=uplink)
             container = await engine.start(spec)
-            await until(lambda: output.stdout == ["ready"])
+            await until(lambda: bool(taken) and output.stdout == ["ready"])
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(taken[0], b"here")
             assert await line(container, 5432, "10.128.0.6") == "10.128.0.5 sees 10.128.0.6"

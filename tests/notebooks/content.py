@@ -18,7 +18,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from helpers.course.catalogue import Lesson
-from helpers.course.generated import ANSWER, CHECK, FACTS, HELP, LINKS, exercise, tags
+from helpers.course.generated import ANSWER, CHECK, EXTRA, FACTS, HELP, LINKS, exercise, tags
 from helpers.regions import REGIONS
 from tests.notebooks.prose import Passage, anchor, dead_links, passages
 
@@ -41,6 +41,11 @@ PLAN_SAYS = ["What you'll do:", "You will be able to", "What you'll need:"]
 ENDING = ["Exercises", "Cleaning up", "What you saw", "What's next"]
 """The last sections; a notebook without a number has other exercises than lessons have."""
 
+PARTS = re.compile(r"^#+ ", re.MULTILINE)
+SAYS_EXTRA = re.compile(r"^\*Extra\.\*", re.MULTILINE)
+STANDS_APART = re.compile(r"\*\*With gcloud\.\*\*|<details>|> \*\*Then and now")
+"""How a cell begins that can be left out by itself, as every lesson's plan or its look says."""
+
 GENERATED = {FACTS, LINKS, HELP}
 
 TYPED = {
@@ -61,6 +66,7 @@ def of_the_whole(
     if numbered:
         yield from _exercises(notebook)
     yield from _terms(notebook, lesson, lessons)
+    yield from _extra(notebook)
 
 
 def of_markdown(cell: NotebookNode, path: Path) -> Iterator[str]:
@@ -185,6 +191,21 @@ def _terms(notebook: NotebookNode, lesson: Lesson, lessons: Sequence[Lesson]) ->
             ids = dict.fromkeys(id for id, piece in used if _word(term).search(piece.text))
             if ids:
                 yield f"{later.name} defines the term {term!r}, used here in {', '.join(ids)}"
+
+
+def _extra(notebook: NotebookNode) -> Iterator[str]:
+    """A reader sees no tags: what can be left out says so, and ends at the next heading."""
+    said = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and PARTS.search(cell.source):
+            said = False
+        if cell.cell_type == "markdown" and SAYS_EXTRA.search(cell.source):
+            said = True
+        folds = cell.cell_type == "markdown" and STANDS_APART.match(cell.source)
+        if EXTRA in tags(cell) and not said and not folds:
+            yield f"a reader is not told that {cell.id} is extra: begin its part with *Extra.*"
+        if EXTRA not in tags(cell) and said:
+            yield f"{cell.id} is not extra, but stands below *Extra.* with no heading between"
 
 
 def _word(term: str) -> re.Pattern[str]:

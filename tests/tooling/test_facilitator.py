@@ -16,13 +16,15 @@ from helpers.course.generated import CHECK, EXTRA, exercise, minutes, tags
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "FACILITATOR.md").read_text()
 TRACK = track(ROOT / "notebooks", "2h")
+OTHER = r"(?:Welcome|Break|Close)[^|]*"
 ROW = re.compile(
-    r"^\| (\d):(\d\d) \| (\d+) \| (?:\[.*?\]\(notebooks/(.*?)\)|Break) \| (.*?) ?\|$", re.MULTILINE
+    rf"^\| (\d):(\d\d) \| (\d+) \| (?:\[.*?\]\(notebooks/(.*?)\)|{OTHER}) \| (.*?) ?\|$",
+    re.MULTILINE,
 )
 
 
 class Block(NamedTuple):
-    """A row of the table; ``file`` is empty for the break."""
+    """A row of the table; ``file`` is empty where no lesson is done."""
 
     begins: int
     minutes: int
@@ -42,9 +44,9 @@ def core(lesson: Lesson) -> list[nbformat.NotebookNode]:
     return [cell for cell in cells if EXTRA not in tags(cell)]
 
 
-def test_the_blocks_are_the_lessons_of_the_track_and_a_break() -> None:
+def test_the_blocks_are_the_lessons_of_the_track_with_a_welcome_a_break_and_a_close() -> None:
     files = [block.file for block in BLOCKS]
-    assert files.count("") == 1
+    assert files.count("") == 3
     assert [file for file in files if file] == [lesson.file for lesson in TRACK.lessons]
 
 
@@ -68,6 +70,20 @@ def test_what_must_be_green_are_the_exercises_that_a_session_does(lesson: Lesson
     (section,) = re.findall(rf"^## Block \d: {lesson.title}\n(.*?)^## ", GUIDE, re.M | re.S)
     (green,) = re.findall(r"^\*\*Green:\*\* (.*)$", section, re.MULTILINE)
     assert re.findall(r"`check\.(\w+)`", green) == block.checks
+
+
+@pytest.mark.parametrize("lesson", TRACK.lessons, ids=lambda lesson: lesson.name)
+def test_each_block_names_the_headings_that_a_session_leaves_out(lesson: Lesson) -> None:
+    """Readers see no tags, and whoever does what is extra too is late for the next block."""
+    parts: list[tuple[str, list[bool]]] = []
+    for cell in nbformat.read(ROOT / "notebooks" / lesson.file, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            parts += [(head, []) for head in re.findall(r"^#+ (.*)$", cell.source, re.MULTILINE)]
+        parts[-1][1].append(EXTRA in tags(cell))
+    left_out = [head for head, extra in parts if extra and all(extra)]
+    (section,) = re.findall(rf"^## Block \d: {lesson.title}\n(.*?)^## ", GUIDE, re.M | re.S)
+    (named,) = re.findall(r"^\*\*Not in the session:\*\* (.*?)\n\n", section, re.M | re.S)
+    assert re.findall(r"\*(.*?)\*", " ".join(named.split())) == left_out
 
 
 def test_each_block_tells_three_mistakes_and_what_to_leave_out() -> None:

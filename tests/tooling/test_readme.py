@@ -7,20 +7,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from helpers.course.catalogue import listed
+from helpers.course.generated import EXTRA, minutes, tags
 from tests.notebooks.prose import dead_links
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-TYPED = sorted(set(re.findall(r"`((?:make|localcloud) [a-z-]+)", README)))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+TYPED = sorted(set(re.findall(r"`((?:make|localcloud) [a-z-]+)", README + CONTRIBUTING)))
+LESSON = re.compile(r"^\| \[(.*?)\]\(notebooks/(.*?)\) \| .*? \| (\d+) \| (\d*) ?\|$", re.MULTILINE)
 
 
 def test_the_readme_opens_with_what_it_is_and_the_two_commands() -> None:
     assert README.startswith("# ")
     opening = README[:900]
-    assert opening.index("notebooks") < opening.index("make run") < opening.index("make lab")
+    assert opening.index("otebooks") < opening.index("make lab") < opening.index("make run")
+
+
+def test_the_lessons_are_those_of_the_course_with_the_minutes_that_they_tell() -> None:
+    told = []
+    for lesson in listed(ROOT / "notebooks"):
+        cells = nbformat.read(ROOT / "notebooks" / lesson.file, as_version=4).cells
+        extra = [cell for cell in cells if EXTRA in tags(cell)]
+        core = [cell for cell in cells if EXTRA not in tags(cell)]
+        told.append((lesson.title, lesson.file, str(minutes(core)), str(minutes(extra) or "")))
+    assert LESSON.findall(README) == told
 
 
 @pytest.mark.parametrize(
@@ -37,7 +51,7 @@ def test_every_localcloud_command_named_exists(command: str) -> None:
 
 def test_the_make_targets_told_of_are_those_that_exist() -> None:
     phony = re.findall(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    targets = set(" ".join(phony).split()) - {"venv", "$(VENV)"}
+    targets = set(" ".join(phony).split()) - {"$(VENV)"}
     assert targets == {text.split()[1] for text in TYPED if text.startswith("make")}
 
 

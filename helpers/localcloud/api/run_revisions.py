@@ -282,14 +282,22 @@ async def _import_image(cloud: Cloud, revision: Document) -> Failure | None:
 def start_failure(cloud: Cloud, service: Document, name: str, error: StartFailed) -> Failure:
     """What Cloud Run says of an instance that never became ready.
 
-    Source: a dump of a live project of 2024-06-28 in GoogleCloudPlatform/gcpdiag.
+    Source: a dump of a live project of 2024-06-28 in GoogleCloudPlatform/gcpdiag. With a start-up
+    probe of one's own it is another sentence: the acceptance tests of terraform-provider-google
+    expect it, and public logs of 2025 and 2026 show it with the same tail (read 2026-11-28).
     """
     short = name.rpartition("/")[2]
-    port = get(cloud, name)["containers"][0]["ports"][0]["containerPort"]
+    container = get(cloud, name)["containers"][0]
+    port = container["ports"][0]["containerPort"]
+    trouble = (
+        "failed to start and listen on the port defined provided by the"
+        f" PORT={port} environment variable."
+        if container[run_probes.STARTUP] == run_probes.default(port)
+        else "failed the configured startup probe checks."
+    )
     text = (
         f"Revision '{short}' is not ready and cannot serve traffic. The user-provided container"
-        f" failed to start and listen on the port defined provided by the PORT={port} environment"
-        " variable. Logs for this revision might contain more information.\n\n"
+        f" {trouble} Logs for this revision might contain more information.\n\n"
         f"Logs URL: {logs_url(service['name'], short)}\n"
         f"For more troubleshooting guidance, see {TROUBLESHOOTING}"
     )

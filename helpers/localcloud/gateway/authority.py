@@ -50,19 +50,15 @@ class Authority:
         # One key serves all hosts: they are one process, and making a key is the slow part.
         self._host_key = ec.generate_private_key(ec.SECP256R1())
 
-    def write_bundle(self, path: Path, mode: int = 0o600) -> None:
-        """Writes the reader's own roots followed by this root. ``mode`` is the file's.
-
-        Each stands there once: clients read them all for each connection.
-        """
+    def roots(self) -> list[bytes]:
+        """The reader's own roots followed by this root, each once, as PEM."""
         own = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
         files = [Path(certifi.where())]
-        if own and Path(own).is_file() and Path(own) != path:
+        if own and Path(own).is_file():
             files.append(Path(own))
         files.append(self.root_file)
-        roots = [root[0] for file in files for root in ROOT.finditer(file.read_bytes())]
-        write_private(path, b"\n".join([*dict.fromkeys(roots), b""]))
-        path.chmod(mode)
+        found = (root[0] for file in files for root in ROOT.finditer(file.read_bytes()))
+        return list(dict.fromkeys(found))
 
     def context(self, host: str) -> ssl.SSLContext:
         """A TLS server context with a certificate for the host."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the account that ships, with what it needs for that and no more. An owner runs it once.
+# Makes the account that ships. An owner runs it once. Its roles count in the whole project: where that
+# holds more than this service, give them on the service, the repository and the bucket instead.
 set -euo pipefail
 
 project=$(gcloud config get project)
@@ -21,7 +22,8 @@ while read -r role _; do
         --member "serviceAccount:$account" --role "roles/$role" --format none
 done <<<"$roles"
 
-# The service and the build run as the default account, unless you name another.
+# The service and the build run as the default account, unless you name another. Where that account is
+# an editor, so is whoever ships: then let both run as accounts of their own, and name those here.
 number=$(gcloud projects describe "$project" --format 'value(projectNumber)')
 gcloud iam service-accounts add-iam-policy-binding --format none \
     "$number-compute@developer.gserviceaccount.com" \
@@ -29,4 +31,4 @@ gcloud iam service-accounts add-iam-policy-binding --format none \
 
 # It asks for an ID token of its own, to call the service with.
 gcloud iam service-accounts add-iam-policy-binding "$account" --format none \
-    --member "serviceAccount:$account" --role roles/iam.serviceAccountTokenCreator
+    --member "serviceAccount:$account" --role roles/iam.serviceAccountOpenIdTokenCreator
