@@ -25,10 +25,13 @@ from helpers.course.execution import (
     without_traces,
 )
 from helpers.course.generated import EXTRA, NEEDS_VPN, SECONDS, write_generated_cells
-from helpers.course.side_by_side import executed
+from helpers.course.side_by_side import executed, shares
 from helpers.course.surroundings import environment, fresh_cloud, own_jupyter, scratch_folder
 
 Say = Callable[[str], None]
+
+LEAST_SECONDS = 5
+"""What a lesson says of the time that its cells take, if that is no longer."""
 
 
 def run(
@@ -42,12 +45,13 @@ def run(
 ) -> None:
     """Execute the lessons in order, and stop at the first that fails.
 
-    One at a time they share one cloud, as a reader's do; several at a time have one each, because a
-    cloud has one clock. ``build`` receives for each lesson the executed notebook and a page of
-    HTML, and ``run.json`` with the seconds that everything took. With the parameter
-    ``cloud=google`` no local cloud is started, only the lessons classed ``yes`` are executed, one
-    at a time because each deletes what carries your label, and of them no cell that needs a VPN
-    there. Of a track no cell is executed that can be skipped in a session.
+    They share one cloud, as a reader's do. With ``at_once`` they are shared out to as many
+    processes, each with a cloud of its own, because a cloud has one clock. ``build`` receives for
+    each lesson the executed notebook and a page of HTML, and ``run.json`` with the seconds that
+    everything took. With the parameter ``cloud=google`` no local cloud is started, only the lessons
+    classed ``yes`` are executed, one at a time because each deletes what carries your label, and of
+    them no cell that needs a VPN there. Of a track no cell is executed that can be skipped in a
+    session.
 
     Args:
         notebooks: the folder of the course.
@@ -83,9 +87,9 @@ def run(
             *("--notebooks", str(notebooks), "--build", str(build), "--track", track_name),
             *(word for name, value in given.items() for word in ("-p", name, value)),
         ]
-        for name, took in executed(command, names, at_once):
-            seconds[name] = round(took, 2)
-            say(f"{name:<32} {took:6.1f} s")
+        expected = {name: _expected(notebooks / f"{name}.ipynb") for name in names}
+        for name, seconds[name] in executed(command, shares(expected, at_once)):
+            say(f"{name:<32} {seconds[name]:6.1f} s")
     else:
         left_out = [NEEDS_VPN] * on_google + [EXTRA] * bool(track_name)
         with (
@@ -107,7 +111,9 @@ def run(
                 say(f"{lesson.name:<32} {seconds[lesson.name]:6.1f} s")
     total = round(time.monotonic() - started, 2)
     (build / "run.json").write_text(
-        json.dumps({"seconds": total, "lessons": seconds}, indent=2) + "\n", encoding="utf-8"
+        json.dumps({"seconds": total, "lessons": {name: seconds[name] for name in names}}, indent=2)
+        + "\n",
+        encoding="utf-8",
     )
     say(f"{'all lessons':<32} {total:6.1f} s   to read: {build}/*.html")
 
@@ -174,7 +180,12 @@ def rewrite(path: Path, notebook: NotebookNode, say: Say) -> None:
 
 def roughly(seconds: float) -> int:
     """Return ``seconds`` as a multiple of five, so that a quicker machine seldom changes it."""
-    return max(5, 5 * round(seconds / 5))
+    return max(LEAST_SECONDS, 5 * round(seconds / 5))
+
+
+def _expected(notebook: Path) -> float:
+    """Return how many seconds the committed ``notebook`` says that its cells take."""
+    return float(nbformat.read(notebook, as_version=4).metadata.get(SECONDS, LEAST_SECONDS))
 
 
 def select(lessons: Sequence[Lesson], only: Sequence[str]) -> tuple[Lesson, ...]:

@@ -299,7 +299,8 @@ def test_no_page_is_wider_than_a_small_screen(book: Book) -> None:
 def test_a_warning_is_an_error_and_leaves_the_book_as_it_was(tmp_path: Path) -> None:
     for folder in ("book", ".ci"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
-    for file in ("pyproject.toml", "README.md", "docs/lesson.png", f"notebooks/{LESSONS[0].file}"):
+    pages = ("README.md", "FACILITATOR.md", "docs/lesson.png", f"notebooks/{LESSONS[0].file}")
+    for file in ("pyproject.toml", *pages):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "docs" / "page.md").write_text("# A page\n\n[nowhere](nowhere.md)\n")
