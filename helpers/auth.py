@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import google.auth
+from google.api_core.exceptions import AlreadyExists
 from google.auth import impersonated_credentials, jwt
 from google.auth.credentials import Credentials
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -141,6 +142,8 @@ def access_token_as(account: str) -> str:
 def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> str:
     """Make a service account that may do nothing and that you may impersonate.
 
+    One of that address that is already there is taken as it is.
+
     Args:
         project: the project's id.
         account_id: the first part of its address.
@@ -150,11 +153,14 @@ def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> st
         The address of the account.
     """
     client = iam_admin_v1.IAMClient()
-    account = client.create_service_account(
-        name=f"projects/{project}",
-        account_id=account_id,
-        service_account=iam_admin_v1.ServiceAccount(description=describe(dated(labels))),
-    )
+    try:
+        account = client.create_service_account(
+            name=f"projects/{project}",
+            account_id=account_id,
+            service_account=iam_admin_v1.ServiceAccount(description=describe(dated(labels))),
+        )
+    except AlreadyExists:
+        return f"{account_id}@{project}.iam.gserviceaccount.com"
     policy = client.get_iam_policy(request={"resource": account.name})
     me = f"serviceAccount:{who_am_i()['account']}"
     policy.bindings.add(role="roles/iam.serviceAccountTokenCreator", members=[me])

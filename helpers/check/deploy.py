@@ -71,12 +71,16 @@ def two_instances(calls: Sequence[Timed]) -> Outcome:
 def roll_back() -> Outcome:
     """Whether no request goes to the bad revision any more, and no revision was made after it."""
     service = _service()
-    bad = f"{service.name.rpartition('/')[2]}-oops"
+    named = f"{service.name.rpartition('/')[2]}-oops"
     newest_first = revisions(service.name)
-    if bad not in newest_first:
-        return not_tried(f"There is no revision {bad} yet: execute the cell above.")
+    bad = next((name for name in newest_first if name.startswith(named)), "")
+    if not bad:
+        return not_tried(f"There is no revision {named} yet: execute the cell above.")
     if newer := newest_first[: newest_first.index(bad)]:
-        return not_yet(f"There is a new revision, {newer[0]}. To roll back, none is made.")
+        return not_yet(
+            f"There is a new revision, {newer[0]}. To roll back, none is made. Execute the cell"
+            " above again, and then change the traffic alone."
+        )
     share = _shares(service)[bad]
     if share == 100:
         return not_tried(f"All requests go to {bad}.")

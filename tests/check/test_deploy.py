@@ -101,3 +101,6 @@ def test_only_traffic_that_goes_back_without_a_revision_passes(first: str) -> No
     assert found(to(first, 100)).startswith("passed: ")
     repaired = f"{SERVICE}-repaired"
     assert f"a new revision, {repaired}" in found(to(repaired, 100), suffix="repaired")
+    again = f"{oops}-again"
+    assert found(to(again, 100), suffix="oops-again").startswith("not tried: ")
+    assert found(to(first, 100), suffix="oops-again").startswith("passed: "), "no dead end"
