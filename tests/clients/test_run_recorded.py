@@ -109,7 +109,7 @@ def test_a_program_that_runs_and_never_listens_fails_by_its_probe(
     answer = call("POST", f"{parent}/services?serviceId=deaf", body)
     url = f"https://run.googleapis.com/v2/{answer['name']}"
     done = eventually(lambda: call("GET", url), lambda found: found.get("done"))
-    assert "failed to start and listen on the port" in done["error"]["message"]
+    assert "failed the configured startup probe checks" in done["error"]["message"]
 
 
 def test_changing_and_deleting_a_service_answer_as_recorded(

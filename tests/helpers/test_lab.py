@@ -334,7 +334,7 @@ def test_a_subnetwork_goes_when_its_last_instance_has_stopped(
     """An instance that does not hear SIGTERM keeps its address for 10 seconds."""
     if not cloud.control.ask("status")["engine"].startswith("sandbox"):
         pytest.skip("a VPC network needs the sandbox engine")
-    lab.enter(makes={"service": "deaf", "network": "slow"})
+    lab.enter(makes={"service": "keeps-on", "network": "slow"})
     vpc = "projects/hands-on/global/networks/slow"
     subnetwork = f"projects/hands-on/regions/{REGION}/subnetworks/slow"
     network.make(vpc, lab.labels(), {"autoCreateSubnetworks": False})
@@ -343,11 +343,13 @@ def test_a_subnetwork_goes_when_its_last_instance_has_stopped(
         image="gcr.io/cloudrun/hello", command=["python3", "-m", "http.server", "8080"]
     )
     template = run_v2.RevisionTemplate(
-        containers=[container], vpc_access=network.direct(subnetwork), revision="deaf-1"
+        containers=[container], vpc_access=network.direct(subnetwork), revision="keeps-on-1"
     )
     template.scaling.min_instance_count = 1
-    deaf = run_v2.Service(labels=lab.labels(), template=template)
-    run_v2.ServicesClient().create_service(parent=WHERE, service=deaf, service_id="deaf").result()
+    service = run_v2.Service(labels=lab.labels(), template=template)
+    run_v2.ServicesClient().create_service(
+        parent=WHERE, service=service, service_id="keeps-on"
+    ).result()
     lab.clean_up()
     with pytest.raises(Missing):
         network.get(subnetwork)

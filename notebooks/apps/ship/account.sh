@@ -31,4 +31,4 @@ gcloud iam service-accounts add-iam-policy-binding --format none \
 
 # It asks for an ID token of its own, to call the service with.
 gcloud iam service-accounts add-iam-policy-binding "$account" --format none \
-    --member "serviceAccount:$account" --role roles/iam.serviceAccountOpenIdTokenCreator
+    --member "serviceAccount:$account" --role roles/iam.serviceAccountTokenCreator
