@@ -48,9 +48,9 @@ def main() -> None:
 @click.option(
     "--at-once",
     type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    show_default="as many as there are processors",
-    help="How many lessons to execute at a time, each in a temporary cloud of its own.",
+    default=(os.cpu_count() or 1) + 1,
+    show_default="one more than there are processors, because lessons also wait",
+    help="How many lessons to execute at a time, each process with a temporary cloud of its own.",
 )
 @LESSONS
 def run(
