@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def access_token_as(account: str) -> str:
 def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> str:
     """Make a service account that may do nothing and that you may impersonate.
 
-    One of that address that is already there is taken as it is.
+    If there is one of that address, it is taken.
 
     Args:
         project: the project's id.
@@ -153,19 +153,19 @@ def make_account(project: str, account_id: str, labels: Mapping[str, str]) -> st
         The address of the account.
     """
     client = iam_admin_v1.IAMClient()
-    try:
-        account = client.create_service_account(
+    address = f"{account_id}@{project}.iam.gserviceaccount.com"
+    name = f"projects/{project}/serviceAccounts/{address}"
+    with suppress(AlreadyExists):
+        client.create_service_account(
             name=f"projects/{project}",
             account_id=account_id,
             service_account=iam_admin_v1.ServiceAccount(description=describe(dated(labels))),
         )
-    except AlreadyExists:
-        return f"{account_id}@{project}.iam.gserviceaccount.com"
-    policy = client.get_iam_policy(request={"resource": account.name})
+    policy = client.get_iam_policy(request={"resource": name})
     me = f"serviceAccount:{who_am_i()['account']}"
     policy.bindings.add(role="roles/iam.serviceAccountTokenCreator", members=[me])
-    client.set_iam_policy(request={"resource": account.name, "policy": policy})
-    return str(account.email)
+    client.set_iam_policy(request={"resource": name, "policy": policy})
+    return address
 
 
 @contextmanager

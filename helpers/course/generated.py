@@ -85,10 +85,17 @@ def minutes(cells: Iterable[NotebookNode]) -> int:
     return math.ceil(words / WORDS_A_MINUTE) + code
 
 
+def core_and_extra(cells: Sequence[NotebookNode]) -> tuple[int, int]:
+    """Return the `minutes` of the cells that a session does, and of those that it leaves out."""
+    return (
+        minutes(cell for cell in cells if EXTRA not in tags(cell)),
+        minutes(cell for cell in cells if EXTRA in tags(cell)),
+    )
+
+
 def facts(lesson: Lesson, lessons: Sequence[Lesson], notebook: NotebookNode) -> str:
     """Return the Markdown of the facts of ``lesson``: time, cost, last execution, what to read."""
-    core = minutes(cell for cell in notebook.cells if EXTRA not in tags(cell))
-    extra = minutes(cell for cell in notebook.cells if EXTRA in tags(cell))
+    core, extra = core_and_extra(notebook.cells)
     time = f"about {core} minutes" + (f" and {extra} for the extra parts" if extra else "")
     if seconds := notebook.metadata.get(SECONDS):
         time += f". On a local cloud the cells by themselves run in about {seconds} s"

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from helpers import exercises, lab
+from helpers import build, exercises, lab, registry
 from tests.conftest import REGION, LocalCloud
 
 Enter = Callable[..., None]
+
+
+@contextmanager
+def lesson_with(app: Path, image: str, services: Sequence[str]) -> Iterator[None]:
+    """Enters the local cloud as a lesson that makes services, with the image of its app."""
+    lab.enter("local", "hands-on", REGION, makes={"service": services})
+    repository = image.split("/")[2]
+    location = f"projects/hands-on/locations/{REGION}"
+    registry.make_repository(f"{location}/repositories/{repository}", labels=lab.labels())
+    build.submit(app, image, labels=lab.labels())
+    yield
+    lab.clean_up()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from google.cloud import run_v2
 
-from helpers import auth, build, lab, registry, service
+from helpers import auth, lab, service
 from helpers.check import deploy as check
 from helpers.service import Timed, get, start_calls, to, update
+from tests.check.conftest import lesson_with
 from tests.conftest import REGION, LocalCloud
 
 APP = Path(__file__).parents[2] / "notebooks/apps/whoanswers"
@@ -24,11 +25,8 @@ NAME = f"{LOCATION}/services/{SERVICE}"
 @pytest.fixture(scope="module", autouse=True)
 def entered(cloud: LocalCloud) -> Iterator[None]:
     """The lesson's cloud, with the image of its app."""
-    lab.enter("local", "hands-on", REGION, makes={"service": SERVICE})
-    registry.make_repository(f"{LOCATION}/repositories/checks-deploy", labels=lab.labels())
-    build.submit(APP, IMAGE, labels=lab.labels())
-    yield
-    lab.clean_up()
+    with lesson_with(APP, IMAGE, [SERVICE]):
+        yield
 
 
 @pytest.fixture

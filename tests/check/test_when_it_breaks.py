@@ -10,8 +10,9 @@ import pytest
 from google.auth.transport.requests import AuthorizedSession
 from google.cloud import run_v2
 
-from helpers import auth, build, lab, logs, registry, service
+from helpers import auth, build, lab, logs, service
 from helpers.check import when_it_breaks as check
+from tests.check.conftest import lesson_with
 from tests.conftest import REGION, LocalCloud, eventually
 
 APP = Path(__file__).parents[2] / "notebooks/apps/fragile"
@@ -23,11 +24,8 @@ SERVICES = ["checks", "checks-mended", "checks-memory"]
 @pytest.fixture(scope="module", autouse=True)
 def entered(cloud: LocalCloud) -> Iterator[None]:
     """The three services' cloud, with the image of the lesson's app."""
-    lab.enter("local", "hands-on", REGION, makes={"service": SERVICES})
-    registry.make_repository(f"{LOCATION}/repositories/checks", labels=lab.labels())
-    build.submit(APP, IMAGE, labels=lab.labels())
-    yield
-    lab.clean_up()
+    with lesson_with(APP, IMAGE, SERVICES):
+        yield
 
 
 def deploy(

@@ -107,6 +107,17 @@ def test_a_workflow_without_a_key_gets_id_tokens_of_its_account(
     assert (claims["email"], claims["aud"]) == (account, "https://example.com")
 
 
+def test_an_account_that_is_there_is_taken(cloud: LocalCloud) -> None:
+    """A reader runs all cells again, also after one that was interrupted half way."""
+    iam = iam_admin_v1.IAMClient()
+    made = iam.create_service_account(name="projects/hands-on", account_id="made-before")
+    for _ in range(2):
+        assert auth.make_account("hands-on", "made-before", {}) == made.email
+    token = auth.id_token_as(made.email, "https://example.com")
+    assert auth.claims(token)["email"] == made.email
+    iam.delete_service_account(name=made.name)
+
+
 def test_a_session_keeps_its_token(cloud: LocalCloud) -> None:
     name = "projects/hands-on/locations/asia-northeast3/services/for-auth"
     address = service.deploy(name, "us-docker.pkg.dev/cloudrun/container/hello", labels={}).uri

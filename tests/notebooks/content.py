@@ -197,12 +197,9 @@ def _extra(notebook: NotebookNode) -> Iterator[str]:
     """A reader sees no tags: what can be left out says so, and ends at the next heading."""
     said = False
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and PARTS.search(cell.source):
-            said = False
-        if cell.cell_type == "markdown" and SAYS_EXTRA.search(cell.source):
-            said = True
-        folds = cell.cell_type == "markdown" and STANDS_APART.match(cell.source)
-        if EXTRA in tags(cell) and not said and not folds:
+        text = cell.source if cell.cell_type == "markdown" else ""
+        said = bool(SAYS_EXTRA.search(text) or (said and not PARTS.search(text)))
+        if EXTRA in tags(cell) and not said and not STANDS_APART.match(text):
             yield f"a reader is not told that {cell.id} is extra: begin its part with *Extra.*"
         if EXTRA not in tags(cell) and said:
             yield f"{cell.id} is not extra, but stands below *Extra.* with no heading between"

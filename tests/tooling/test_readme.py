@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from helpers.course.catalogue import listed
-from helpers.course.generated import EXTRA, minutes, tags
+from helpers.course.generated import core_and_extra
 from tests.notebooks.prose import dead_links
 
 ROOT = Path(__file__).parents[2]
@@ -31,9 +31,8 @@ def test_the_lessons_are_those_of_the_course_with_the_minutes_that_they_tell() -
     told = []
     for lesson in listed(ROOT / "notebooks"):
         cells = nbformat.read(ROOT / "notebooks" / lesson.file, as_version=4).cells
-        extra = [cell for cell in cells if EXTRA in tags(cell)]
-        core = [cell for cell in cells if EXTRA not in tags(cell)]
-        told.append((lesson.title, lesson.file, str(minutes(core)), str(minutes(extra) or "")))
+        core, extra = core_and_extra(cells)
+        told.append((lesson.title, lesson.file, str(core), str(extra or "")))
     assert LESSON.findall(README) == told
 
 

@@ -86,6 +86,11 @@ def _completed(probe: Document, port: int) -> Document:
     return completed
 
 
+def starts_by_default(container: Document) -> bool:
+    """Whether a complete container has Cloud Run's own start-up probe."""
+    return bool(container[STARTUP] == default(container["ports"][0]["containerPort"]))
+
+
 def default(port: int) -> Document:
     """The start-up probe of a container that asks for none."""
     return {

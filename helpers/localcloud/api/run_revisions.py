@@ -292,7 +292,7 @@ def start_failure(cloud: Cloud, service: Document, name: str, error: StartFailed
     trouble = (
         "failed to start and listen on the port defined provided by the"
         f" PORT={port} environment variable."
-        if container[run_probes.STARTUP] == run_probes.default(port)
+        if run_probes.starts_by_default(container)
         else "failed the configured startup probe checks."
     )
     text = (

@@ -201,8 +201,7 @@ def template_to_v1(template: Document) -> Document:
 
 def probe_label(container: Document) -> dict[str, str]:
     """The label that says that a container has Cloud Run's own start-up probe."""
-    default = run_probes.default(container["ports"][0]["containerPort"])
-    return {PROBE_TYPE: "Default"} if container["startupProbe"] == default else {}
+    return {PROBE_TYPE: "Default"} if run_probes.starts_by_default(container) else {}
 
 
 def revision_spec(template: Document) -> Document:
